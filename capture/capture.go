@@ -1,0 +1,51 @@
+// Package capture says where packets come from and where they go to: pcap and
+// pcapng files, compressed or not, standard input, several files merged by
+// time. It reads untrusted files with readers of its own that never allocate
+// more than the input's size plus a constant. It must not look into packets.
+package capture
+
+import (
+	"fmt"
+
+	"github.com/wiretale/wiretale/events"
+)
+
+// LinkType is a link-layer type as in https://www.tcpdump.org/linktypes.html.
+type LinkType uint16
+
+// Packet is one captured packet. Data is borrowed from the Batch until its
+// Release.
+type Packet struct {
+	Data  []byte
+	Time  events.Time
+	Wire  uint32 // bytes on the wire; more than len(Data) when the snaplen cut
+	Link  LinkType
+	Iface uint16 // index into Source.Interfaces
+}
+
+// Batch is a run of packets in capture order. Where batches end depends on the
+// content of the input only, so that a run can be repeated.
+type Batch struct {
+	First   uint64 // frame number of Packets[0], from 1
+	Packets []Packet
+
+	release func()
+}
+
+// Release gives the memory of the batch back; its packets are gone.
+func (b *Batch) Release() {
+	if b.release != nil {
+		b.release()
+	}
+	b.Packets, b.release = b.Packets[:0], nil
+}
+
+// Error is a fault of the input: everything before it was delivered.
+type Error struct {
+	File   string
+	Offset int64 // byte offset in the file (after decompression, if any)
+	Err    error // the cause, in words
+}
+
+func (e *Error) Error() string { return fmt.Sprintf("%s: at byte %d: %v", e.File, e.Offset, e.Err) }
+func (e *Error) Unwrap() error { return e.Err }

@@ -1,0 +1,85 @@
+package events
+
+// Kind is a number for the stable name of a body ("dns.message"). The names
+// are the contract of EVENTS; the numbers may change from build to build.
+type Kind uint8
+
+// Every kind. A new protocol adds its own here and its structs in a file of
+// its own.
+const (
+	KindFlowStart Kind = iota + 1
+	KindFlowEnd
+	KindFlowDetected
+	KindFlowViolation
+	KindFlowGap
+	KindFlowLimit
+	KindFlowBytes
+	KindTCPRetransmission
+	KindTCPOutOfOrder
+	KindTCPLost
+	KindTCPDuplicateACK
+	KindTCPZeroWindow
+	KindTCPKeepAlive
+	KindTCPRTT
+	KindTCPHOL
+	KindDNSMessage
+	KindHTTPRequest
+	KindHTTPResponse
+	KindHTTPBody
+	kindEnd
+)
+
+var kindNames = [kindEnd]string{
+	KindFlowStart:         "flow.start",
+	KindFlowEnd:           "flow.end",
+	KindFlowDetected:      "flow.detected",
+	KindFlowViolation:     "flow.violation",
+	KindFlowGap:           "flow.gap",
+	KindFlowLimit:         "flow.limit",
+	KindFlowBytes:         "flow.bytes",
+	KindTCPRetransmission: "tcp.segment.retransmission",
+	KindTCPOutOfOrder:     "tcp.segment.out_of_order",
+	KindTCPLost:           "tcp.segment.lost",
+	KindTCPDuplicateACK:   "tcp.segment.duplicate_ack",
+	KindTCPZeroWindow:     "tcp.segment.zero_window",
+	KindTCPKeepAlive:      "tcp.segment.keep_alive",
+	KindTCPRTT:            "tcp.rtt",
+	KindTCPHOL:            "tcp.hol",
+	KindDNSMessage:        "dns.message",
+	KindHTTPRequest:       "http.request",
+	KindHTTPResponse:      "http.response",
+	KindHTTPBody:          "http.body",
+}
+
+func (k Kind) String() string { return kindNames[k] }
+
+// Kinds lists every kind, in order.
+func Kinds() []Kind {
+	ks := make([]Kind, 0, kindEnd)
+	for k := Kind(1); k < kindEnd; k++ {
+		ks = append(ks, k)
+	}
+	return ks
+}
+
+// KindSet is a set of kinds.
+type KindSet [4]uint64
+
+// SetOf is the set of ks.
+func SetOf(ks ...Kind) (s KindSet) {
+	for _, k := range ks {
+		s[k>>6] |= 1 << (k & 63)
+	}
+	return s
+}
+
+// Has reports whether k is in the set.
+func (s *KindSet) Has(k Kind) bool { return s[k>>6]&(1<<(k&63)) != 0 }
+
+// Or is the union of both sets.
+func (s KindSet) Or(t KindSet) KindSet {
+	for i := range s {
+		s[i] |= t[i]
+	}
+	return s
+}

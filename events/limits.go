@@ -1,0 +1,91 @@
+package events
+
+import (
+	"fmt"
+	"reflect"
+	"sort"
+	"strconv"
+	"strings"
+)
+
+// Limits bounds every map, slice and queue of the program. Reaching one is a
+// flow.limit event that bears its name; nothing is dropped in silence.
+type Limits struct {
+	Flows           int `limit:"flows" default:"1000000" doc:"conversations held at once; the least recently used goes"`
+	PastFlows       int `limit:"past-flows" default:"262144" doc:"ended conversations whose stream number is remembered"`
+	Fragments       int `limit:"fragments" default:"4096" doc:"IP datagrams being put together"`
+	FragmentBytes   int `limit:"fragment-bytes" default:"16777216" doc:"bytes held of IP fragments"`
+	OutOfOrder      int `limit:"out-of-order" default:"1048576" doc:"bytes held behind a hole, each side"`
+	OutOfOrderTotal int `limit:"out-of-order-total" default:"1073741824" doc:"bytes held behind holes, all flows"`
+	Unacked         int `limit:"unacked" default:"4096" doc:"segments waiting for their ACK, each side"`
+	Waiting         int `limit:"waiting" default:"65536" doc:"bytes held for a decoder, each side"`
+	Unknown         int `limit:"unknown" default:"16384" doc:"bytes held while the protocol is unknown, each side"`
+	Nesting         int `limit:"nesting" default:"8" doc:"protocols, or tunnels, one inside another"`
+	Expectations    int `limit:"expectations" default:"4096" doc:"announced flows (FTP data) not yet seen"`
+	PendingRequests int `limit:"pending-requests" default:"256" doc:"requests without an answer, each connection"`
+	HTTPHead        int `limit:"http-head" default:"65536" doc:"bytes of one HTTP head"`
+	HTTPHeaders     int `limit:"http-headers" default:"1000" doc:"field lines of one HTTP head"`
+	DecodedBytes    int `limit:"decoded-bytes" default:"1073741824" doc:"bytes one body may grow to when decompressed"`
+	DecodedRatio    int `limit:"decoded-ratio" default:"2000" doc:"times one body may grow when decompressed"`
+	DNSRecords      int `limit:"dns-records" default:"4096" doc:"records of one DNS message"`
+	FoldKeys        int `limit:"fold-keys" default:"1000000" doc:"keys held by one analysis; the least recently used is answered early"`
+	FoldSamples     int `limit:"fold-samples" default:"1024" doc:"samples kept exactly for one median; beyond it is a histogram (1 % wide)"`
+	FoldPending     int `limit:"fold-pending" default:"4096" doc:"open questions held under one key of an analysis"`
+}
+
+// DefaultLimits are the limits when nothing else is said.
+func DefaultLimits() Limits {
+	var l Limits
+	v := reflect.ValueOf(&l).Elem()
+	for i := range v.NumField() {
+		n, err := strconv.Atoi(v.Type().Field(i).Tag.Get("default"))
+		if err != nil {
+			panic(err)
+		}
+		v.Field(i).SetInt(int64(n))
+	}
+	return l
+}
+
+// Set changes one limit, given as name=value.
+func (l *Limits) Set(s string) error {
+	name, value, ok := strings.Cut(s, "=")
+	if !ok {
+		return fmt.Errorf("limit %q: want name=value", s)
+	}
+	v := reflect.ValueOf(l).Elem()
+	var names []string
+	for i := range v.NumField() {
+		f := v.Type().Field(i).Tag.Get("limit")
+		names = append(names, f)
+		if f != name {
+			continue
+		}
+		n, err := strconv.Atoi(value)
+		if err != nil || n < 1 {
+			return fmt.Errorf("limit %s: %q is not a positive number", name, value)
+		}
+		v.Field(i).SetInt(int64(n))
+		return nil
+	}
+	sort.Strings(names)
+	return fmt.Errorf("limit %q is not known; there are: %s", name, strings.Join(names, ", "))
+}
+
+// LimitInfo describes one limit for help texts.
+type LimitInfo struct {
+	Name, Doc string
+	Default   int
+}
+
+// AllLimits lists every limit in the order of the struct.
+func AllLimits() []LimitInfo {
+	t := reflect.TypeFor[Limits]()
+	out := make([]LimitInfo, t.NumField())
+	for i := range out {
+		tag := t.Field(i).Tag
+		n, _ := strconv.Atoi(tag.Get("default"))
+		out[i] = LimitInfo{tag.Get("limit"), tag.Get("doc"), n}
+	}
+	return out
+}
