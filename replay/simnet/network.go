@@ -1,0 +1,244 @@
+// Package simnet is a small network inside one process: hosts that are real
+// TCP/IP stacks in user space (gVisor), joined by links with a delay, and a
+// capture point that sees every packet go by. It needs no root, opens no real
+// port and sends nothing to the outside. It must not know any application
+// protocol, and it must not decide what a scenario does.
+//
+// The network runs in real time. Its clock is rebased, so that a run always
+// begins at [Epoch] and no file it makes carries the date of the machine.
+package simnet
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"net/netip"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/wiretale/wiretale/events"
+)
+
+// Epoch is the moment at which every network begins.
+var Epoch = time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+
+// DefaultMTU is the largest IP packet of a link, in bytes, where Config says
+// nothing: Ethernet's.
+const DefaultMTU = 1500
+
+// Config is what all of a network has in common.
+type Config struct {
+	Seed uint64   // ports, initial sequence numbers, packet identifiers
+	At   Position // where on each link the capture point is
+	MTU  uint32   // bytes of the largest IP packet; 0 is DefaultMTU
+}
+
+// Path is one direction of a link.
+type Path struct {
+	Delay time.Duration // from sender to receiver, not negative
+}
+
+// PathStats is what the network did on one direction of a link, counted by
+// the network itself.
+type PathStats struct {
+	From, To string // names of hosts
+	Path     Path
+	Packets  uint64 // handed over by the sender
+	Bytes    uint64 // of these, IP headers included
+}
+
+// Drop is a packet that the network did not deliver.
+type Drop struct {
+	Time   events.Time // when the sender handed it over
+	From   string      // name of the host that sent it
+	Src    netip.Addr
+	Dst    netip.Addr
+	Bytes  int // IP header included
+	Reason string
+}
+
+// ReasonNoRoute is the reason of a drop: no link leads to the destination.
+const ReasonNoRoute = "no route"
+
+// Network is a set of hosts and links. Its methods may be called by several
+// goroutines, but hosts and links are to be made before traffic flows.
+type Network struct {
+	cfg   Config
+	start time.Time // with the monotonic clock; Epoch of this run
+	rec   recorder
+
+	mu     sync.Mutex
+	hosts  []*Host
+	pipes  []*pipe
+	drops  []Drop
+	closed bool
+
+	flying atomic.Int64 // packets between two hosts
+	last   atomic.Int64 // events.Time of the last packet sent or delivered
+	wg     sync.WaitGroup
+}
+
+// New makes an empty network. Its clock begins to run.
+func New(cfg Config) (*Network, error) {
+	if cfg.MTU == 0 {
+		cfg.MTU = DefaultMTU
+	}
+	// RFC 8200 section 5: IPv6 asks for links of 1280 bytes or more.
+	if cfg.MTU < 1280 || cfg.MTU > 65535 {
+		return nil, fmt.Errorf("simnet: MTU %d is not between 1280 and 65535", cfg.MTU)
+	}
+	if !cfg.At.valid() {
+		return nil, fmt.Errorf("simnet: unknown position %d", cfg.At)
+	}
+	n := &Network{cfg: cfg, start: time.Now()}
+	n.last.Store(int64(n.Now()))
+	return n, nil
+}
+
+// Now is the moment on the network's clock: Epoch plus the time since New.
+func (n *Network) Now() events.Time {
+	return events.TimeOf(Epoch) + events.Time(time.Since(n.start))
+}
+
+// random is a source of made-up numbers for one purpose of one host. The same
+// seed gives the same numbers.
+func (n *Network) random(host int, purpose uint64) *lockedSource {
+	return &lockedSource{pcg: rand.NewPCG(n.cfg.Seed, uint64(host)<<8|purpose)}
+}
+
+// Connect joins two hosts by a link. The roles matter to the capture point
+// only: at AtClient it sits at the client's end of every link.
+func (n *Network) Connect(client, server *Host, there, back Path) error {
+	if there.Delay < 0 || back.Delay < 0 {
+		return fmt.Errorf("simnet: link %s to %s: a delay is negative", client.name, server.name)
+	}
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	for _, a := range server.addrs {
+		if client.routes[a] != nil {
+			return fmt.Errorf("simnet: link %s to %s: there is one already", client.name, server.name)
+		}
+	}
+	iface := n.rec.point(n.cfg.At, client, server)
+	var toPoint, fromPoint time.Duration // from the client, from the server
+	switch n.cfg.At {
+	case AtClient:
+		toPoint, fromPoint = 0, back.Delay
+	case AtMiddle:
+		toPoint, fromPoint = there.Delay/2, back.Delay/2
+	case AtServer:
+		toPoint, fromPoint = there.Delay, 0
+	}
+	n.join(client, server, there, toPoint, iface)
+	n.join(server, client, back, fromPoint, iface)
+	return nil
+}
+
+func (n *Network) join(from, to *Host, path Path, point time.Duration, iface uint16) {
+	p := newPipe(n, from, to, path, point, iface)
+	for _, a := range to.addrs {
+		from.routes[a] = p
+	}
+	n.pipes = append(n.pipes, p)
+	n.wg.Add(1)
+	go func() {
+		defer n.wg.Done()
+		p.run()
+	}()
+}
+
+// Quiet returns when no packet has been under way for d, so that the closing
+// of the last connection is in the capture too.
+func (n *Network) Quiet(ctx context.Context, d time.Duration) error {
+	tick := time.NewTicker(max(d/8, time.Millisecond))
+	defer tick.Stop()
+	for {
+		if n.flying.Load() == 0 && time.Duration(int64(n.Now())-n.last.Load()) >= d {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("simnet: waiting for quiet: %w", context.Cause(ctx))
+		case <-tick.C:
+		}
+	}
+}
+
+// Stats is what each direction of each link carried, in the order of Connect.
+func (n *Network) Stats() []PathStats {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	out := make([]PathStats, len(n.pipes))
+	for i, p := range n.pipes {
+		out[i] = p.stats()
+	}
+	return out
+}
+
+// Drops is every packet that was not delivered, in order of time.
+func (n *Network) Drops() []Drop {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return append([]Drop(nil), n.drops...)
+}
+
+func (n *Network) drop(d Drop) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if !n.closed {
+		n.drops = append(n.drops, d)
+	}
+}
+
+// Close ends the capture, then every host and link, and waits for all their
+// goroutines. What a stack still says while it is torn down is not recorded.
+// The recording, statistics and drops stay readable.
+func (n *Network) Close() error {
+	n.mu.Lock()
+	if n.closed {
+		n.mu.Unlock()
+		return errors.New("simnet: closed already")
+	}
+	n.closed = true
+	hosts, pipes := n.hosts, n.pipes
+	n.mu.Unlock()
+
+	n.rec.stop()
+	for _, h := range hosts {
+		h.cut()
+	}
+	for _, p := range pipes {
+		p.close()
+	}
+	n.wg.Wait() // no packet reaches a stack after this
+	for _, h := range hosts {
+		h.destroy()
+	}
+	return nil
+}
+
+// lockedSource is a math/rand source and an io.Reader for several goroutines.
+type lockedSource struct {
+	mu  sync.Mutex
+	pcg *rand.PCG
+}
+
+func (s *lockedSource) Int63() int64 {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return int64(s.pcg.Uint64() >> 1)
+}
+
+// Seed does nothing: the seed was given once for all.
+func (s *lockedSource) Seed(int64) {}
+
+func (s *lockedSource) Read(b []byte) (int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for i := range b {
+		b[i] = byte(s.pcg.Uint64())
+	}
+	return len(b), nil
+}
