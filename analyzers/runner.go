@@ -31,6 +31,7 @@ type node[K comparable, S any] struct {
 type runner[K comparable, S any] struct {
 	name  string
 	fold  Fold[K, S]
+	over  Ender // nil: its keys end by idleness only
 	limit int
 	idle  events.Duration
 	seed  maphash.Seed
@@ -51,6 +52,7 @@ type runner[K comparable, S any] struct {
 // Runs wraps a fold for the engines. name is that of its Question.
 func Runs[K comparable, S any](name string, o Options, f Fold[K, S]) Runner {
 	r := &runner[K, S]{name: name, fold: f, limit: o.Limits.FoldKeys, idle: events.Duration(f.Idle()), keys: map[K]*node[K, S]{}, seed: seed}
+	r.over, _ = f.(Ender)
 	r.root.prev, r.root.next = &r.root, &r.root
 	r.emit = func(key string, v any) { r.out(Row{r.name, key, r.frame, r.now, v}) }
 	return r
@@ -99,6 +101,9 @@ func (r *runner[K, S]) Step(e *events.Event, out func(Row)) {
 	}
 	n.last = e.Time
 	r.fold.Step(k, &n.state, e, r.emit)
+	if r.over != nil && r.over.Over(e) {
+		r.close(n)
+	}
 }
 
 func (r *runner[K, S]) close(n *node[K, S]) {
