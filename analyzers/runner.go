@@ -7,131 +7,276 @@ import (
 	"github.com/wiretale/wiretale/events"
 )
 
-// Runner is a Fold with its keys, ready for an engine. It is not safe for use
-// by several goroutines; engines that shard give each its own.
+// Runner is a Fold with its keys, ready for an engine; Runs makes it. It is
+// not safe for use by several goroutines; engines that shard give each its
+// own.
 type Runner interface {
 	Kinds() []events.Kind
-	// Hash is the shard of e's key; false: e belongs to no key.
+	// Hash is the shard of e's key; false: e belongs to no key. It is the
+	// same for all runners of one process.
 	Hash(e *events.Event) (uint64, bool)
 	Step(e *events.Event, emit func(Row))
-	// Expire closes the keys that have been silent for Idle at time now.
+	// Expire closes the keys that have been silent for Idle at time now. The
+	// clock of a runner never goes back: a now before an earlier one is that
+	// earlier one.
 	Expire(frame uint64, now events.Time, emit func(Row))
 	// Close closes every key.
 	Close(frame uint64, now events.Time, emit func(Row))
+	// Len is the number of keys held.
+	Len() int
+
+	// What engines use: rows stay in the runner until take.
+	step(e *events.Event)
+	expire(batch uint64, frame uint64, now events.Time)
+	closeAll(batch uint64, frame uint64, now events.Time)
+	// lasts appends the position of the last event of each key.
+	lasts(to []events.Pos) []events.Pos
+	// evict closes the keys whose last event is not after cut.
+	evict(cut events.Pos, batch uint64, frame uint64, now events.Time)
+	take(to []ranked) []ranked
 }
 
-// node is one key and its state, in a list by last use.
+// node is one key and its state.
 type node[K comparable, S any] struct {
-	prev, next *node[K, S]
-	key        K
-	last       events.Time
-	state      S
+	key   K
+	last  events.Time // the latest capture time of its events
+	pos   events.Pos  // its last event
+	index uint32
+	gen   uint32 // counts the keys that this node has served
+	used  bool
+	state S
 }
+
+// Nodes live in chunks that never move, so that a pointer to one stays good,
+// and the map from key to index has nothing for the garbage collector to
+// follow where keys are free of pointers.
+const chunkBits = 6
+
+type chunk[K comparable, S any] [1 << chunkBits]node[K, S]
 
 type runner[K comparable, S any] struct {
-	name  string
-	fold  Fold[K, S]
-	over  Ender // nil: its keys end by idleness only
-	limit int
-	idle  events.Duration
-	seed  maphash.Seed
+	fold Fold[K, S]
+	over Ender // nil: keys end by silence, by limit, or at the end
 
-	keys map[K]*node[K, S]
-	root node[K, S] // list head: root.next is the least recently used
-	free *node[K, S]
+	lastKey  K           // the key of the last event: most come in runs
+	lastNode *node[K, S] // nil: none
 
-	lastKey  K // the key of the last event: most come in runs
-	lastNode *node[K, S]
-
-	emit  Emit
-	out   func(Row)
+	// The stamp of what is emitted now.
 	frame uint64
 	now   events.Time
+	rank  rank
+
+	emit   Emit
+	rows   []ranked
+	name   string
+	idle   events.Duration
+	keys   map[K]uint32
+	chunks []*chunk[K, S]
+	nodes  uint32 // ever made
+	free   []uint32
+	wheel  wheel
 }
 
 // Runs wraps a fold for the engines. name is that of its Question.
-func Runs[K comparable, S any](name string, o Options, f Fold[K, S]) Runner {
-	r := &runner[K, S]{name: name, fold: f, limit: o.Limits.FoldKeys, idle: events.Duration(f.Idle()), keys: map[K]*node[K, S]{}, seed: seed}
+func Runs[K comparable, S any](name string, _ Options, f Fold[K, S]) Runner {
+	r := &runner[K, S]{name: name, fold: f, idle: events.Duration(f.Idle()), keys: map[K]uint32{}}
 	r.over, _ = f.(Ender)
-	r.root.prev, r.root.next = &r.root, &r.root
-	r.emit = func(key string, v any) { r.out(Row{r.name, key, r.frame, r.now, v}) }
+	r.wheel.init(r.idle)
+	r.emit = func(key string, v any) {
+		r.rank.seq++
+		r.rows = append(r.rows, ranked{Row{r.name, key, r.frame, r.now, v}, r.rank})
+	}
 	return r
 }
 
-// seed is one a process: the shards of one engine must agree.
+// seed is one a process: the shards of one engine must agree. Rows do not
+// depend on it.
 var seed = maphash.MakeSeed()
 
 func (r *runner[K, S]) Kinds() []events.Kind { return r.fold.Kinds() }
+
+func (r *runner[K, S]) Len() int { return len(r.keys) }
 
 func (r *runner[K, S]) Hash(e *events.Event) (uint64, bool) {
 	k, ok := r.fold.Key(e)
 	if !ok {
 		return 0, false
 	}
-	return maphash.Comparable(r.seed, k), true
+	return maphash.Comparable(seed, k), true
 }
 
-func (r *runner[K, S]) Step(e *events.Event, out func(Row)) {
+func (r *runner[K, S]) step(e *events.Event) {
 	k, ok := r.fold.Key(e)
 	if !ok {
 		return
 	}
-	r.out, r.frame, r.now = out, e.Pos.Frame, e.Time
 	n := r.lastNode
 	if n == nil || r.lastKey != k {
-		n = r.keys[k]
-		if n == nil {
-			if len(r.keys) >= r.limit {
-				r.close(r.root.next)
-				r.frame, r.now = e.Pos.Frame, e.Time
-			}
-			if n = r.free; n != nil {
-				r.free = n.next
-			} else {
-				n = &node[K, S]{}
-			}
-			n.key = k
-			r.keys[k] = n
-		} else {
-			n.prev.next, n.next.prev = n.next, n.prev
-		}
-		n.prev, n.next = r.root.prev, &r.root
-		r.root.prev.next, r.root.prev = n, n
-		r.lastKey, r.lastNode = k, n
+		n = r.find(k, e.Time)
 	}
-	n.last = e.Time
+	if e.Time > n.last {
+		n.last = e.Time
+	}
+	n.pos = e.Pos
+	r.frame, r.now = e.Pos.Frame, e.Time
+	r.rank.after, r.rank.at = false, e.Pos
 	r.fold.Step(k, &n.state, e, r.emit)
 	if r.over != nil && r.over.Over(e) {
 		r.close(n)
 	}
 }
 
+func (r *runner[K, S]) node(i uint32) *node[K, S] {
+	return &r.chunks[i>>chunkBits][i&(1<<chunkBits-1)]
+}
+
+// find gives the node of k, a new one where there is none.
+func (r *runner[K, S]) find(k K, t events.Time) *node[K, S] {
+	i, ok := r.keys[k]
+	var n *node[K, S]
+	if ok {
+		n = r.node(i)
+	} else {
+		n = r.make(k, t)
+	}
+	r.lastKey, r.lastNode = k, n
+	return n
+}
+
+func (r *runner[K, S]) make(k K, t events.Time) *node[K, S] {
+	var i uint32
+	if f := len(r.free); f > 0 {
+		i = r.free[f-1]
+		r.free = r.free[:f-1]
+	} else {
+		i = r.nodes
+		r.nodes++
+		if i>>chunkBits == uint32(len(r.chunks)) {
+			r.chunks = append(r.chunks, new(chunk[K, S]))
+		}
+	}
+	n := r.node(i)
+	n.key, n.last, n.index, n.used = k, t, i, true
+	n.gen++
+	r.keys[k] = i
+	if r.idle > 0 {
+		if r.wheel.len > 2*len(r.keys)+1024 {
+			r.rewind()
+		} else {
+			r.wheel.add(due{t.Add(r.idle), i, n.gen})
+		}
+	}
+	return n
+}
+
+// rewind makes the wheel anew when most of its entries are of keys long gone.
+func (r *runner[K, S]) rewind() {
+	r.wheel.clear()
+	r.each(func(n *node[K, S]) { r.wheel.add(due{n.last.Add(r.idle), n.index, n.gen}) })
+}
+
+// each calls do for every key in use; do may close it.
+func (r *runner[K, S]) each(do func(*node[K, S])) {
+	for i := range r.nodes {
+		if n := r.node(i); n.used {
+			do(n)
+		}
+	}
+}
+
 func (r *runner[K, S]) close(n *node[K, S]) {
 	r.fold.Close(n.key, &n.state, r.emit)
-	n.prev.next, n.next.prev = n.next, n.prev
 	delete(r.keys, n.key)
 	if r.lastNode == n {
 		r.lastNode = nil
 	}
-	*n = node[K, S]{next: r.free}
-	r.free = n
+	r.free = append(r.free, n.index)
+	*n = node[K, S]{gen: n.gen}
 }
 
-func (r *runner[K, S]) Expire(frame uint64, now events.Time, out func(Row)) {
-	if r.idle == 0 {
-		return
-	}
-	r.out, r.frame, r.now = out, frame, now
-	for n := r.root.next; n != &r.root && now.Sub(n.last) > r.idle; n = r.root.next {
-		r.close(n)
-	}
+// closeLater is close at the end of a batch: rows are ranked by the last
+// event of the key, whatever the order in which keys are found.
+func (r *runner[K, S]) closeLater(n *node[K, S]) {
+	r.rank.at = n.pos
+	r.close(n)
 }
 
-func (r *runner[K, S]) Close(frame uint64, now events.Time, out func(Row)) {
-	r.out, r.frame, r.now = out, frame, now
-	for n := r.root.next; n != &r.root; n = r.root.next {
-		r.close(n)
+func (r *runner[K, S]) stamp(batch, frame uint64, now events.Time) {
+	r.frame, r.now = frame, now
+	r.rank.batch, r.rank.after = batch, true
+}
+
+func (r *runner[K, S]) expire(batch, frame uint64, now events.Time) {
+	if r.idle > 0 {
+		r.stamp(batch, frame, now)
+		r.wheel.turn(now, func(d due) (events.Time, bool) {
+			n := r.node(d.index)
+			if !n.used || n.gen != d.gen {
+				return 0, false
+			}
+			if at := n.last.Add(r.idle); at >= r.wheel.now {
+				return at, true
+			}
+			r.closeLater(n)
+			return 0, false
+		})
 	}
+	r.rank.batch = batch + 1
+}
+
+func (r *runner[K, S]) closeAll(batch, frame uint64, now events.Time) {
+	r.stamp(batch, frame, now)
+	r.each(r.closeLater)
+	r.wheel.clear()
+	r.chunks, r.nodes, r.free = nil, 0, nil
+	r.lastNode = nil
+}
+
+func (r *runner[K, S]) lasts(to []events.Pos) []events.Pos {
+	r.each(func(n *node[K, S]) { to = append(to, n.pos) })
+	return to
+}
+
+func (r *runner[K, S]) evict(cut events.Pos, batch, frame uint64, now events.Time) {
+	r.stamp(batch, frame, now)
+	r.each(func(n *node[K, S]) {
+		if !cut.Less(n.pos) {
+			r.closeLater(n)
+		}
+	})
+	r.rank.batch = batch + 1
+}
+
+func (r *runner[K, S]) take(to []ranked) []ranked {
+	to = append(to, r.rows...)
+	clear(r.rows)
+	r.rows = r.rows[:0]
+	r.rank.seq = 0
+	return to
+}
+
+// give hands out the rows made since the last time, as they came.
+func (r *runner[K, S]) give(emit func(Row)) {
+	for i := range r.rows {
+		emit(r.rows[i].row)
+	}
+	clear(r.rows)
+	r.rows = r.rows[:0]
+}
+
+func (r *runner[K, S]) Step(e *events.Event, emit func(Row)) {
+	r.step(e)
+	r.give(emit)
+}
+
+func (r *runner[K, S]) Expire(frame uint64, now events.Time, emit func(Row)) {
+	r.expire(0, frame, now)
+	r.give(emit)
+}
+
+func (r *runner[K, S]) Close(frame uint64, now events.Time, emit func(Row)) {
+	r.closeAll(0, frame, now)
+	r.give(emit)
 }
 
 // Never is the Idle of a fold whose keys live as long as the capture.
