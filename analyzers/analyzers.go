@@ -44,6 +44,13 @@ type Fold[K comparable, S any] interface {
 	Idle() time.Duration
 }
 
+// Ender may be implemented by a Fold whose keys end with a known event (a
+// flow with its flow.end): the key is closed right after that event's Step,
+// and its memory is used again, instead of waiting for Idle.
+type Ender interface {
+	Over(e *events.Event) bool
+}
+
 // Options are what a user may set for questions.
 type Options struct {
 	Limits *events.Limits
