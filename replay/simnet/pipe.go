@@ -86,8 +86,8 @@ func (p *pipe) run() {
 		pkt := stack.NewPacketBuffer(stack.PacketBufferOptions{Payload: buffer.MakeWithData(f.data)})
 		p.to.link.InjectInbound(f.proto, pkt)
 		pkt.DecRef()
-		// An answer that the delivery caused is counted before this packet
-		// leaves the count, so that Quiet never sees a hole between the two.
+		// The stack may answer a moment later, from a goroutine of its own:
+		// Quiet waits for a span of silence, not for an empty network.
 		p.net.last.Store(int64(p.net.Now()))
 		p.net.flying.Add(-1)
 	}

@@ -43,10 +43,7 @@ func ParsePosition(s string) (Position, error) {
 	return 0, fmt.Errorf("simnet: position %q is none of client, middle, server", s)
 }
 
-// LinkEthernet is the link type of all recorded packets (LINKTYPE_ETHERNET).
-const LinkEthernet capture.LinkType = 1
-
-// Recording is what the capture points saw.
+// Recording is what the capture points saw: Ethernet frames.
 type Recording struct {
 	Interfaces []string         // name of each capture point
 	Packets    []capture.Packet // in order of time; Iface is an index into Interfaces
@@ -88,7 +85,7 @@ func (r *recorder) record(iface uint16, pass events.Time, frame []byte) {
 		return
 	}
 	r.packets = append(r.packets, capture.Packet{
-		Data: frame, Time: pass, Wire: uint32(len(frame)), Link: LinkEthernet, Iface: iface,
+		Data: frame, Time: pass, Wire: uint32(len(frame)), Link: capture.LinkEthernet, Iface: iface,
 	})
 }
 

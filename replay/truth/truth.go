@@ -1,0 +1,212 @@
+// Package truth is what truly happened in a replayed scenario: what the
+// network was told to do, and what each host says that it sent and received,
+// and when. It is written by the hosts and the network themselves. It must
+// never be made by decoding the capture: it is there to check decoders.
+package truth
+
+import (
+	"encoding/json"
+	"io"
+	"math"
+	"net/netip"
+	"slices"
+	"strconv"
+	"time"
+)
+
+// Truth is the file that goes with the capture of a scenario. All times are of
+// the capture's clock, which begins at Epoch.
+type Truth struct {
+	Scenario string    `json:"scenario"`
+	Seed     uint64    `json:"seed"`
+	At       string    `json:"at"`  // capture point: client, middle or server
+	RTT      Duration  `json:"rtt"` // configured, to the main server of the scenario
+	Epoch    time.Time `json:"epoch"`
+
+	Hosts       []Host       `json:"hosts"`
+	Paths       []Path       `json:"paths"`
+	Connections []Connection `json:"connections"` // in order of ConnectStart
+	Messages    []Message    `json:"messages"`    // in order of the sender's Start
+	Drops       []Drop       `json:"drops"`       // in order of Time
+}
+
+// Host is one machine of the scenario.
+type Host struct {
+	Name  string       `json:"name"`
+	Role  string       `json:"role"` // what it is to the scenario, in words
+	MAC   string       `json:"mac"`  // of its Ethernet frames in the capture
+	Addrs []netip.Addr `json:"addrs"`
+}
+
+// Path is one direction between two hosts, and what the network carried there.
+type Path struct {
+	From    string   `json:"from"`
+	To      string   `json:"to"`
+	Delay   Duration `json:"delay"`   // configured, one way
+	Packets uint64   `json:"packets"` // handed over by From
+	Bytes   uint64   `json:"bytes"`   // of these packets, IP headers included
+}
+
+// Connection is one TCP connection as its two ends know it.
+type Connection struct {
+	ID     int            `json:"id"` // index in Truth.Connections
+	Client netip.AddrPort `json:"client"`
+	Server netip.AddrPort `json:"server"`
+
+	// ConnectStart is before the client's SYN; ConnectEnd is after the
+	// handshake is over at the client.
+	ConnectStart time.Time `json:"connect_start"`
+	ConnectEnd   time.Time `json:"connect_end"`
+	// Accepted is when the server's application got the connection.
+	Accepted time.Time `json:"accepted"`
+	// ClientClosed and ServerClosed are when each application gave the
+	// connection up; the FIN of that side is sent at this moment or, if data
+	// waits to be sent, after it.
+	ClientClosed time.Time `json:"client_closed"`
+	ServerClosed time.Time `json:"server_closed"`
+
+	// Bytes that the applications wrote to their sockets.
+	ClientBytes int64 `json:"client_bytes"`
+	ServerBytes int64 `json:"server_bytes"`
+}
+
+// Kind says what a message is. The names are those of events, except that a
+// DNS message is told by its direction.
+type Kind string
+
+// The kinds of messages.
+const (
+	DNSQuery     Kind = "dns.query"
+	DNSResponse  Kind = "dns.response"
+	HTTPRequest  Kind = "http.request"
+	HTTPResponse Kind = "http.response"
+)
+
+// Message is one application message, with what both ends say of it. One of
+// DNS and HTTP is set.
+type Message struct {
+	Kind      Kind           `json:"kind"`
+	Transport string         `json:"transport"` // udp or tcp
+	Client    netip.AddrPort `json:"client"`
+	Server    netip.AddrPort `json:"server"`
+	// Connection is the index of its TCP connection; nil over UDP.
+	Connection *int `json:"connection,omitempty"`
+
+	Sender   End `json:"sender"`
+	Receiver End `json:"receiver"`
+
+	DNS  *DNS  `json:"dns,omitempty"`
+	HTTP *HTTP `json:"http,omitempty"`
+}
+
+// End is a message seen from one host.
+//
+// At the sender, Start is just before the first byte is handed to the socket
+// and End just after the last one was taken. At the receiver, Start is when
+// the first byte, and End when the last one, had been read by the application.
+type End struct {
+	Host  string    `json:"host"`
+	Start time.Time `json:"start"`
+	End   time.Time `json:"end"`
+}
+
+// DNS is a DNS message (RFC 1035 section 4).
+type DNS struct {
+	ID       uint16     `json:"id"`
+	Rcode    string     `json:"rcode"` // NOERROR, NXDOMAIN, ...
+	Question []Question `json:"question"`
+	Answer   []Record   `json:"answer,omitempty"`
+	Size     int        `json:"size"` // bytes of the message
+}
+
+// Question is what a DNS message asks.
+type Question struct {
+	Name  string `json:"name"`
+	Type  string `json:"type"`
+	Class string `json:"class"`
+}
+
+// Record is a resource record; Data is in zone-file form.
+type Record struct {
+	Name  string `json:"name"`
+	Type  string `json:"type"`
+	Class string `json:"class"`
+	TTL   uint32 `json:"ttl"` // seconds
+	Data  string `json:"data"`
+}
+
+// HTTP is a request or a response (RFC 9110). Method and URL are those of the
+// request in both.
+type HTTP struct {
+	Ordinal int    `json:"ordinal"` // 1 for the first request on its connection, and for its response
+	Method  string `json:"method"`
+	URL     string `json:"url"`
+	Status  int    `json:"status,omitempty"` // of a response
+
+	ContentType string `json:"content_type,omitempty"`
+	BodyBytes   int64  `json:"body_bytes"`       // content, without transfer coding
+	SHA256      string `json:"sha256,omitempty"` // of the content, in hex; none when there is no content
+}
+
+// Drop is a packet that the network did not deliver.
+type Drop struct {
+	Time   time.Time  `json:"time"` // when the sender handed it over
+	From   string     `json:"from"` // host
+	Src    netip.Addr `json:"src"`
+	Dst    netip.Addr `json:"dst"`
+	Bytes  int        `json:"bytes"` // IP header included
+	Reason string     `json:"reason"`
+}
+
+// Duration is a span of time. In JSON it is a number of seconds.
+type Duration time.Duration
+
+// Std is d as a time.Duration.
+func (d Duration) Std() time.Duration { return time.Duration(d) }
+
+// MarshalJSON writes seconds.
+func (d Duration) MarshalJSON() ([]byte, error) {
+	return strconv.AppendFloat(nil, time.Duration(d).Seconds(), 'f', -1, 64), nil
+}
+
+// UnmarshalJSON reads seconds, to the nearest nanosecond.
+func (d *Duration) UnmarshalJSON(b []byte) error {
+	var s float64
+	if err := json.Unmarshal(b, &s); err != nil {
+		return err
+	}
+	*d = Duration(math.Round(s * 1e9))
+	return nil
+}
+
+// Write writes t as indented JSON.
+func (t *Truth) Write(w io.Writer) error {
+	// An empty list says "none"; null would say "not known".
+	if t.Connections == nil {
+		t.Connections = []Connection{}
+	}
+	if t.Messages == nil {
+		t.Messages = []Message{}
+	}
+	if t.Drops == nil {
+		t.Drops = []Drop{}
+	}
+	enc := json.NewEncoder(w)
+	enc.SetIndent("", " ")
+	enc.SetEscapeHTML(false)
+	return enc.Encode(t)
+}
+
+// Read reads what Write wrote.
+func Read(r io.Reader) (*Truth, error) {
+	t := new(Truth)
+	if err := json.NewDecoder(r).Decode(t); err != nil {
+		return nil, err
+	}
+	return t, nil
+}
+
+// SortMessages brings the messages into the order of their sending.
+func (t *Truth) SortMessages() {
+	slices.SortStableFunc(t.Messages, func(a, b Message) int { return a.Sender.Start.Compare(b.Sender.Start) })
+}
