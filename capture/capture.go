@@ -45,7 +45,16 @@ type Error struct {
 	File   string
 	Offset int64 // byte offset in the file (after decompression, if any)
 	Err    error // the cause, in words
+	// More are the faults of other files, where several were read.
+	More []*Error
 }
 
-func (e *Error) Error() string { return fmt.Sprintf("%s: at byte %d: %v", e.File, e.Offset, e.Err) }
+func (e *Error) Error() string {
+	s := fmt.Sprintf("%s: at byte %d: %v", e.File, e.Offset, e.Err)
+	for _, m := range e.More {
+		s += "\n" + m.Error()
+	}
+	return s
+}
+
 func (e *Error) Unwrap() error { return e.Err }

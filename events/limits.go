@@ -15,6 +15,7 @@ type Limits struct {
 	PastFlows       int `limit:"past-flows" default:"262144" doc:"ended conversations whose stream number is remembered"`
 	Fragments       int `limit:"fragments" default:"4096" doc:"IP datagrams being put together"`
 	FragmentBytes   int `limit:"fragment-bytes" default:"16777216" doc:"bytes held of IP fragments"`
+	FragmentSeconds int `limit:"fragment-seconds" default:"60" doc:"seconds of capture time an IP datagram waits for its fragments"`
 	OutOfOrder      int `limit:"out-of-order" default:"1048576" doc:"bytes held behind a hole, each side"`
 	OutOfOrderTotal int `limit:"out-of-order-total" default:"1073741824" doc:"bytes held behind holes, all flows"`
 	Unacked         int `limit:"unacked" default:"4096" doc:"segments waiting for their ACK, each side"`
@@ -28,6 +29,8 @@ type Limits struct {
 	DecodedBytes    int `limit:"decoded-bytes" default:"1073741824" doc:"bytes one body may grow to when decompressed"`
 	DecodedRatio    int `limit:"decoded-ratio" default:"2000" doc:"times one body may grow when decompressed"`
 	DNSRecords      int `limit:"dns-records" default:"4096" doc:"records of one DNS message"`
+	CaptureMeta     int `limit:"capture-meta" default:"33554432" doc:"bytes kept of names, comments, statistics and secrets of the captures"`
+	MergeFiles      int `limit:"merge-files" default:"1000" doc:"files of the same time that are read side by side"`
 	FoldKeys        int `limit:"fold-keys" default:"1000000" doc:"keys held by one analysis; the least recently used is answered early"`
 	FoldSamples     int `limit:"fold-samples" default:"1024" doc:"samples kept exactly for one median; beyond it is a histogram (1 % wide)"`
 	FoldPending     int `limit:"fold-pending" default:"4096" doc:"open questions held under one key of an analysis"`
