@@ -131,13 +131,18 @@ func (n *Network) Connect(client, server *Host, there, back Path) error {
 	case AtServer:
 		toPoint, fromPoint = there.Delay, 0
 	}
-	n.join(client, server, there, toPoint, iface)
-	n.join(server, client, back, fromPoint, iface)
-	return nil
+	if err := n.join(client, server, there, toPoint, iface); err != nil {
+		return err
+	}
+	return n.join(server, client, back, fromPoint, iface)
 }
 
-func (n *Network) join(from, to *Host, path Path, point time.Duration, iface uint16) {
-	p := newPipe(n, from, to, path, point, iface)
+// join lays one direction of a link. The caller holds n.mu.
+func (n *Network) join(from, to *Host, path Path, point time.Duration, iface uint16) error {
+	p, err := newPipe(n, from, to, path, point, iface)
+	if err != nil {
+		return fmt.Errorf("simnet: link %s to %s: %w", from.name, to.name, err)
+	}
 	for _, a := range to.addrs {
 		from.routes[a] = p
 	}
@@ -147,6 +152,7 @@ func (n *Network) join(from, to *Host, path Path, point time.Duration, iface uin
 		defer n.wg.Done()
 		p.run()
 	}()
+	return nil
 }
 
 // Quiet returns when no packet has been under way for d, so that the closing

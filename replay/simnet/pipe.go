@@ -20,7 +20,7 @@ type pipe struct {
 	point    time.Duration // from the sender to the capture point
 	iface    uint16
 
-	done chan struct{}
+	alarm *alarm
 
 	mu      sync.Mutex
 	some    *sync.Cond
@@ -37,11 +37,14 @@ type flight struct {
 	data  []byte // from the IP header on
 }
 
-func newPipe(n *Network, from, to *Host, path Path, point time.Duration, iface uint16) *pipe {
-	p := &pipe{net: n, from: from, to: to, path: path, point: point, iface: iface,
-		done: make(chan struct{})}
+func newPipe(n *Network, from, to *Host, path Path, point time.Duration, iface uint16) (*pipe, error) {
+	a, err := newAlarm()
+	if err != nil {
+		return nil, err
+	}
+	p := &pipe{net: n, from: from, to: to, path: path, point: point, iface: iface, alarm: a}
 	p.some = sync.NewCond(&p.mu)
-	return p
+	return p, nil
 }
 
 // journey is the fate of one packet: when it passes the capture point and
@@ -73,10 +76,14 @@ func (p *pipe) send(sent events.Time, proto tcpip.NetworkProtocolNumber, frame [
 func (p *pipe) run() {
 	for {
 		f, ok := p.head()
-		if !ok || !sleepUntil(p.net.start.Add(time.Duration(f.due-events.TimeOf(Epoch))), p.done) {
+		if !ok || !p.alarm.until(p.net.start.Add(time.Duration(f.due-events.TimeOf(Epoch)))) {
 			return
 		}
 		p.mu.Lock()
+		if p.closed {
+			p.mu.Unlock()
+			return
+		}
 		p.queue = p.queue[1:]
 		if len(p.queue) == 0 {
 			p.queue = nil // gives the array back
@@ -112,7 +119,7 @@ func (p *pipe) close() {
 	defer p.mu.Unlock()
 	p.closed = true
 	p.queue = nil
-	close(p.done)
+	p.alarm.close()
 	p.some.Signal()
 }
 
