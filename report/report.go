@@ -1,0 +1,292 @@
+// Package report sets results in type: events and rows as JSON lines, messages
+// and answers as text for people. It must not work anything out: figures and
+// their order come from the analyzers.
+package report
+
+import (
+	"cmp"
+	"io"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/wiretale/wiretale/analyzers"
+	"github.com/wiretale/wiretale/events"
+)
+
+// Capture is what a report says of the input and of the run.
+type Capture struct {
+	Name           string // of the file or files
+	Packets, Bytes uint64 // Bytes are those of the packets, on the wire
+	First, Last    events.Time
+
+	NotIP, Malformed, UnknownLink, CutBySnaplen uint64
+
+	Wall        time.Duration // how long the run took
+	Interrupted bool          // by the user: only a part was read
+}
+
+// Options say how a report is set.
+type Options struct {
+	Color  bool
+	Width  int  // columns of the screen; 0: lines are not cut
+	Height int  // lines to fill at most, about; 0: defaultHeight
+	Full   bool // all of it, however long
+}
+
+// defaultHeight is a screen where nobody says how high it is.
+const defaultHeight = 40
+
+// Text writes the report that a person reads: findings first, worst first,
+// then a part for each question, then what was not decoded.
+func Text(w io.Writer, c *Capture, cov *Coverage, sections []analyzers.Section, o Options) error {
+	p := page{paint: painter(o.Color), o: o}
+	if o.Height == 0 {
+		p.o.Height = defaultHeight
+	}
+	sections = slices.DeleteFunc(slices.Clone(sections), func(s analyzers.Section) bool {
+		return s.Lead == "" && len(s.Rows) == 0
+	})
+	names := 3
+	if o.Full {
+		names = maxNames
+	}
+	rest := cov.notDecoded(c, names)
+	found := findings(sections)
+	plan := p.plan(len(rest), len(found), sections)
+
+	p.header(c)
+	p.findings(found, plan.findings)
+	for i := range sections {
+		p.section(&sections[i], plan.rows[i])
+	}
+	p.blank()
+	p.notDecoded(rest)
+	p.footer(c)
+	_, err := w.Write(p.buf)
+	return err
+}
+
+// page is a report in the making.
+type page struct {
+	paint painter
+	o     Options
+	buf   []byte
+}
+
+// line ends the line that was begun.
+func (p *page) line() { p.buf = append(p.buf, '\n') }
+
+// blank leaves a line free, but not two.
+func (p *page) blank() {
+	if n := len(p.buf); n > 1 && p.buf[n-2] == '\n' {
+		return
+	}
+	p.line()
+}
+
+// put adds text in a style, cut at the edge of the screen; used are the
+// columns before it. It returns the columns used after it.
+func (p *page) put(st style, s string, used int) int {
+	if p.o.Width > 0 {
+		s = truncate(s, max(p.o.Width-used, 0))
+	}
+	p.buf = p.paint.append(p.buf, st, s)
+	return used + width(s)
+}
+
+func (p *page) header(c *Capture) {
+	used := p.put(bold, clean(c.Name), 0)
+	text := "  " + count(c.Packets, "packet") + ", " + analyzers.BytesText(int64(c.Bytes))
+	if c.Packets > 0 {
+		text += ", " + analyzers.DurationText(c.Last.Sub(c.First)) + " from " + c.First.Std().Format("2006-01-02 15:04:05") + " UTC"
+	}
+	p.put(plain, text, used)
+	p.line()
+}
+
+// findings of all sections, worst first.
+func findings(sections []analyzers.Section) []analyzers.Finding {
+	var all []analyzers.Finding
+	for i := range sections {
+		all = append(all, sections[i].Findings...)
+	}
+	slices.SortStableFunc(all, func(a, b analyzers.Finding) int {
+		return cmp.Or(cmp.Compare(b.Severity, a.Severity), cmp.Compare(b.Weight, a.Weight))
+	})
+	return all
+}
+
+// layout says how much of each part is shown.
+type layout struct {
+	findings int
+	rows     []int // of the table of each section
+}
+
+// plan shares the lines of the screen out: at most half of what is free to the
+// findings, what is left to the tables in turn.
+func (p *page) plan(rest, found int, sections []analyzers.Section) layout {
+	l := layout{findings: found, rows: make([]int, len(sections))}
+	if p.o.Full {
+		for i := range sections {
+			l.rows[i] = len(sections[i].Rows)
+		}
+		return l
+	}
+	const header, titles, footer = 1, 2 + 1, 1 + 1
+	free := p.o.Height - header - titles - footer - rest - len(sections)
+	l.findings = min(found, max(free/4, 3))
+	free -= 2*l.findings + 1
+	const few = 3
+	for i := range sections {
+		n := min(len(sections[i].Rows), few)
+		if cost := n + 2; n > 0 && cost <= free { // its head and a blank line
+			l.rows[i] = n
+			free -= cost
+		}
+	}
+	for more := true; more && free > 0; {
+		more = false
+		for i := range sections {
+			if free > 0 && l.rows[i] > 0 && l.rows[i] < len(sections[i].Rows) {
+				l.rows[i]++
+				free--
+				more = true
+			}
+		}
+	}
+	return l
+}
+
+var severities = [...]struct {
+	name  string
+	style style
+}{
+	analyzers.Note: {"note", cyan},
+	analyzers.Warn: {"warn", yellow},
+	analyzers.Bad:  {"bad", red},
+}
+
+func (p *page) findings(found []analyzers.Finding, n int) {
+	p.blank()
+	used := p.put(bold, "Findings", 0)
+	if len(found) == 0 {
+		p.put(dim, "  none", used)
+		p.line()
+		return
+	}
+	if n < len(found) {
+		p.put(dim, "  "+strconv.Itoa(n)+" of "+strconv.Itoa(len(found))+", worst first (--full for all)", used)
+	}
+	p.line()
+	for _, f := range found[:n] {
+		s := severities[min(int(f.Severity), len(severities)-1)]
+		used := p.put(s.style, "  "+s.name+"    "[len(s.name):], 0)
+		p.put(plain, "  "+clean(f.Text), used)
+		p.line()
+		if where := evidence(&f); where != "" {
+			p.put(dim, "        "+clean(where), 0)
+			p.line()
+		}
+	}
+}
+
+// evidence says where to look: frames and a Wireshark filter.
+func evidence(f *analyzers.Finding) string {
+	var b strings.Builder
+	if len(f.Frames) > 0 {
+		b.WriteString("frame")
+		if len(f.Frames) > 1 {
+			b.WriteString("s")
+		}
+		const most = 8
+		for i, n := range f.Frames {
+			if i == most {
+				b.WriteString(", …")
+				break
+			}
+			if i > 0 {
+				b.WriteByte(',')
+			}
+			b.WriteByte(' ')
+			b.WriteString(strconv.FormatUint(n, 10))
+		}
+	}
+	if f.Filter != "" {
+		if b.Len() > 0 {
+			b.WriteString("   ")
+		}
+		b.WriteString(f.Filter)
+	}
+	return b.String()
+}
+
+func (p *page) section(s *analyzers.Section, rows int) {
+	if rows > 0 || !p.afterLead() {
+		p.blank()
+	}
+	used := p.put(bold, clean(s.Title), 0)
+	lead := clean(s.Lead)
+	if all := len(s.Rows) + s.More; rows > 0 && rows < all {
+		shown := strconv.Itoa(rows) + " of " + analyzers.CountText(int64(all))
+		if lead != "" {
+			lead += " "
+		}
+		lead += "(" + shown + " shown)"
+	}
+	if lead != "" {
+		p.put(plain, "  "+lead, used)
+	}
+	p.line()
+	if rows == 0 {
+		return
+	}
+	t := newTable(s.Columns, s.Rows[:rows], p.o.Width, p.o.Full)
+	p.put(dim, t.head(), 0)
+	p.line()
+	for _, row := range t.rows {
+		p.put(plain, t.line(row), 0)
+		p.line()
+	}
+}
+
+// afterLead reports whether the last line is a section's that had no table:
+// such are set without a blank line between them.
+func (p *page) afterLead() bool {
+	b := strings.TrimSuffix(string(p.buf), "\n")
+	last := b[strings.LastIndexByte(b, '\n')+1:]
+	return last != "" && last[0] != ' '
+}
+
+func (p *page) notDecoded(rest [][2]string) {
+	used := p.put(bold, "Not decoded", 0)
+	if len(rest) == 0 {
+		p.put(dim, "  nothing: every flow was recognised and read to its end", used)
+		p.line()
+		return
+	}
+	p.line()
+	label := 0
+	for _, r := range rest {
+		label = max(label, width(r[0]))
+	}
+	for _, r := range rest {
+		text := "  " + r[0] + strings.Repeat(" ", label-width(r[0])) + "  " + clean(r[1])
+		p.put(plain, text, 0)
+		p.line()
+	}
+}
+
+func (p *page) footer(c *Capture) {
+	text := count(c.Packets, "packet") + ", " + analyzers.BytesText(int64(c.Bytes)) + " in " + analyzers.DurationText(events.Duration(c.Wall))
+	if s := c.Wall.Seconds(); s > 0 && c.Packets > 0 {
+		text += ": " + analyzers.CountText(int64(float64(c.Packets)/s)) + " packets/s, " + analyzers.BytesText(int64(float64(c.Bytes)/s)) + "/s"
+	}
+	p.put(dim, text, 0)
+	p.line()
+	if c.Interrupted {
+		p.put(yellow, "interrupted: this report covers what was read so far", 0)
+		p.line()
+	}
+}

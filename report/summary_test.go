@@ -1,0 +1,73 @@
+package report
+
+import (
+	"testing"
+
+	"github.com/wiretale/wiretale/events"
+)
+
+func TestSummary(t *testing.T) {
+	q := []events.DNSQuestion{{Name: "example.com.", Type: "A", Class: "IN"}}
+	a := func(n int) (out []events.DNSRecord) {
+		for range n {
+			out = append(out, events.DNSRecord{Name: "example.com.", Type: "A", Class: "IN", TTL: 60, Data: "1.2.3.4"})
+		}
+		return out
+	}
+	tests := []struct {
+		body events.Body
+		want string
+	}{
+		{&events.DNSMessage{ID: 0x1a2b, Opcode: "QUERY", Question: q}, "query A example.com. (id 0x1a2b)"},
+		{&events.DNSMessage{ID: 0xb, Opcode: "QUERY", Question: append(q, q...)}, "query A example.com. (+1) (id 0x000b)"},
+		{&events.DNSMessage{ID: 1, Opcode: "QUERY", Response: true, Rcode: "NOERROR", Question: q, Answer: a(3)}, "answer NOERROR example.com. A 1.2.3.4 (+2) (id 0x0001)"},
+		{&events.DNSMessage{ID: 1, Opcode: "QUERY", Response: true, Rcode: "NXDOMAIN", Question: q}, "answer NXDOMAIN example.com. A (id 0x0001)"},
+		{&events.DNSMessage{ID: 1, Opcode: "QUERY", Response: true, TC: true, Rcode: "NOERROR", Question: q}, "answer NOERROR example.com. A truncated (id 0x0001)"},
+		{&events.DNSMessage{ID: 1, Opcode: "QUERY", Response: true, Rcode: "NOERROR", Question: q, Authority: []events.DNSRecord{{Name: "com.", Type: "NS", Data: "a.gtld-servers.net."}}},
+			"answer NOERROR example.com. A → com. NS a.gtld-servers.net. (id 0x0001)"},
+		{&events.DNSMessage{Opcode: "QUERY", Response: true, Rcode: "NOERROR", Answer: a(1)}, "answer NOERROR example.com. A 1.2.3.4"},
+		{&events.DNSMessage{ID: 2, Opcode: "UPDATE", Question: []events.DNSQuestion{{Name: "zone.", Type: "SOA"}}}, "UPDATE SOA zone. (id 0x0002)"},
+
+		{&events.HTTPRequest{Method: "GET", Target: "/path", Host: "host", Version: "1.1"}, "GET http://host/path HTTP/1.1"},
+		{&events.HTTPRequest{Method: "GET", Target: "/path", Version: "1.0"}, "GET /path HTTP/1.0"},
+		{&events.HTTPRequest{Method: "CONNECT", Target: "host:443", Host: "host:443", Version: "1.1"}, "CONNECT host:443 HTTP/1.1"},
+		{&events.HTTPRequest{Method: "GET", Target: "http://a/b", Host: "a", Version: "1.1"}, "GET http://a/b HTTP/1.1"},
+		{&events.HTTPRequest{Method: "GET", Target: "/", Scheme: "https", Host: "a", Version: "2"}, "GET https://a/ HTTP/2"},
+		{&events.HTTPResponse{Status: 200, Reason: "OK", Headers: []events.Header{{"content-type", "text/html; charset=utf-8"}}}, "200 OK text/html"},
+		{&events.HTTPResponse{Status: 302, Reason: "Found", RequestFrame: 4, Headers: []events.Header{{"Location", "/x"}}}, "302 Found → /x (to frame 4)"},
+		{&events.HTTPBody{Of: "response", Bytes: 12345, Complete: true}, "body of response 12.3 kB"},
+		{&events.HTTPBody{Of: "request", Bytes: 10, ContentEncoding: "gzip", DecodedBytes: 2000}, "body of request 10 B gzip of 2.00 kB, incomplete"},
+		{&events.HTTPBody{Of: "response", Bytes: 10, Missing: 3}, "body of response 10 B, 3 B never captured"},
+
+		{&events.FlowStart{}, "start"},
+		{&events.FlowStart{Midway: true}, "start, joined midway"},
+		{&events.FlowEnd{Why: events.EndFIN, ClientPackets: 1, ClientBytes: 10, ServerPackets: 2000, ServerBytes: 4e6, Protocol: "http1", Duration: 34e6},
+			"end by fin, http1, client 1 packet 10 B, server 2,000 packets 4.00 MB, 34.0 ms"},
+		{&events.FlowDetected{Protocol: "tls", By: "content", Encrypted: true, Roles: "guessed"}, "detected tls by content, encrypted, roles guessed"},
+		{&events.FlowViolation{Protocol: "dns", Reason: "name too long"}, "violation: name too long"},
+		{&events.FlowGap{Reason: "acked", Bytes: 1460}, "gap: 1.46 kB never captured (acked)"},
+		{&events.FlowLimit{Limit: "flows", Value: 10, Reason: "oldest given up"}, "limit flows=10 reached: oldest given up"},
+		{&events.TCPSegment{Mark: events.KindTCPRetransmission, Why: "fast", Seq: 100, Bytes: 1460}, "retransmission (fast) seq 100, 1.46 kB"},
+		{&events.TCPSegment{Mark: events.KindTCPDuplicateACK, Number: 2, Ack: 77}, "duplicate ack 2 of 77"},
+		{&events.TCPSegment{Mark: events.KindTCPZeroWindow, Why: "probe_ack", Seq: 1}, "zero window (probe ack) seq 1"},
+		{&events.TCPRTT{Of: events.RTTSynAck, RTT: 12.3e6, SegmentFrame: 1}, "rtt 12.3 ms (syn_ack of frame 1)"},
+		{&events.TCPHOL{Bytes: 100, Wait: 5e6, HoleBytes: 20}, "100 B waited 5.00 ms behind a hole of 20 B, never filled"},
+	}
+	for _, tt := range tests {
+		if got := summary(tt.body); got != tt.want {
+			t.Errorf("%+v:\ngot  %s\nwant %s", tt.body, got, tt.want)
+		}
+	}
+}
+
+// Every kind has a summary, even of a zero body.
+func TestSummaryOfEveryKind(t *testing.T) {
+	for _, b := range events.Bodies() {
+		if end, ok := b.Body.(*events.FlowEnd); ok {
+			end.Why = events.EndFIN
+		}
+		if summary(b.Body) == "" {
+			t.Errorf("%s has no summary", b.Kind)
+		}
+	}
+}
