@@ -1,43 +1,231 @@
-// Package pipeline wires capture, flows, decoders and analyzers.
+// Package pipeline wires capture, flows, decoders and analyzers into one run.
+// It holds the goroutines of the program, and nothing else.
 package pipeline
 
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
+	"runtime"
+	"runtime/debug"
+	"sync"
+	"time"
 
 	"github.com/wiretale/wiretale/analyzers"
+	"github.com/wiretale/wiretale/capture"
+	protocols "github.com/wiretale/wiretale/decoders/all"
 	"github.com/wiretale/wiretale/events"
+	"github.com/wiretale/wiretale/flows"
 )
 
 // Config says what to run over which captures, and who gets the results.
 type Config struct {
-	Paths             []string
-	Stdin             io.Reader
-	Workers           int // 0: one per CPU
+	Paths             []string  // files, folders, "-"
+	Stdin             io.Reader // what "-" reads
+	Workers           int       // goroutines that follow flows; 0: one per CPU
 	Limits            events.Limits
 	Hash, ShowSecrets bool
-	Want              events.KindSet                  // kinds that Events wants
-	Events            func(evs []*events.Event) error // Pos order, borrowed until return
-	Questions         []analyzers.Question
-	Rows              func(rows []analyzers.Row) error // (frame, analysis, key) order
-	Progress          func(Progress)
+
+	// Events gets the events of the kinds in Want, in Pos order, borrowed
+	// until it returns.
+	Want   events.KindSet
+	Events func(evs []*events.Event) error
+	// Rows gets the answers to Questions, in (frame, analysis, key) order,
+	// borrowed until it returns.
+	Questions []analyzers.Question
+	Rows      func(rows []analyzers.Row) error
+
+	// Progress is called a few times a second.
+	Progress func(Progress)
+	// Source, where set, is called once with the opened input.
+	Source func(*capture.Source)
 }
 
 // Progress says how far a run is.
 type Progress struct {
-	Read, Total int64
+	Read, Total int64 // bytes of input; Total is -1 where it is not known
 	Packets     uint64
 }
 
 // Stats are the figures of a run.
-type Stats struct {
-	Packets, Bytes                                         uint64
-	First, Last                                            events.Time
-	NotIP, Malformed, UnknownLink, Fragments, CutBySnaplen uint64
+type Stats = flows.Stats
+
+// inFlight is how many batches are on their way at once.
+const inFlight = 4
+
+// job is one batch on its way through the workers.
+type job struct {
+	*flows.Work
+	done sync.WaitGroup
 }
 
-// Run runs c until the input is over or ctx is.
+// Run runs c until the input is over. When ctx ends first, or the input is
+// broken, all answers up to there are given before the error.
 func Run(ctx context.Context, c Config) (Stats, error) {
-	return Stats{}, errors.New("not wired")
+	if c.Workers <= 0 {
+		c.Workers = runtime.GOMAXPROCS(0)
+	}
+	src, err := capture.Open(c.Paths, capture.Options{Stdin: c.Stdin, Limits: &c.Limits})
+	if err != nil {
+		return Stats{}, err
+	}
+	defer src.Close()
+	if c.Source != nil {
+		c.Source(src)
+	}
+
+	want := c.Want
+	var engine analyzers.Engine
+	if len(c.Questions) > 0 {
+		engine = analyzers.NewSerial(c.Questions, analyzers.Options{Limits: &c.Limits})
+		want = want.Or(engine.Want())
+	}
+	d, workers := flows.NewDispatcher(&flows.Config{
+		Limits: &c.Limits, Protos: protocols.Protos(), Want: want, Hash: c.Hash, ShowSecrets: c.ShowSecrets, Workers: c.Workers,
+	})
+
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	r := &run{Config: c, engine: engine, src: src, cancel: cancel,
+		free: make(chan *job, inFlight), order: make(chan *job, inFlight)}
+	for range inFlight {
+		r.free <- &job{Work: flows.NewWork(c.Workers)}
+	}
+	var wg sync.WaitGroup
+	for _, w := range workers {
+		in := make(chan *job, inFlight)
+		r.in = append(r.in, in)
+		wg.Go(func() {
+			for j := range in {
+				r.guard(j, func() { w.Run(j.Work) })
+				j.done.Done()
+			}
+		})
+	}
+	var readErr error
+	wg.Go(func() { readErr = r.read(ctx, d) })
+	outErr := r.write()
+	wg.Wait()
+
+	switch cause := context.Cause(ctx); {
+	case outErr != nil:
+		err = outErr
+	case cause != nil:
+		err = cause
+	default:
+		err = readErr
+	}
+	return d.Stats, err
+}
+
+type run struct {
+	Config
+	engine analyzers.Engine
+	src    *capture.Source
+	cancel context.CancelCauseFunc
+	free   chan *job   // back to the reader
+	in     []chan *job // to each worker
+	order  chan *job   // to the writer
+}
+
+// guard turns a panic, which is a fault of wiretale, into an error that ends
+// the run after the answers so far.
+func (r *run) guard(j *job, f func()) {
+	defer func() {
+		if x := recover(); x != nil {
+			r.cancel(&Fault{Frame: j.Frame, Value: x, Stack: debug.Stack()})
+		}
+	}()
+	f()
+}
+
+// Fault is a bug of wiretale that a capture brought to light.
+type Fault struct {
+	Frame uint64 // the last packet of the batch in which it happened
+	Value any
+	Stack []byte
+}
+
+func (f *Fault) Error() string {
+	return fmt.Sprintf("internal fault near frame %d: %v (please report it with the capture)\n%s", f.Frame, f.Value, f.Stack)
+}
+
+// read walks over the input and hands its batches to the workers.
+func (r *run) read(ctx context.Context, d *flows.Dispatcher) error {
+	var err error
+	for err == nil && ctx.Err() == nil {
+		j := <-r.free
+		if err = r.src.Next(j.Batch); err != nil {
+			r.free <- j
+			break
+		}
+		r.guard(j, func() { d.Dispatch(j.Work) })
+		r.send(j)
+	}
+	for more := true; more; {
+		j := <-r.free
+		r.guard(j, func() { more = false; more = d.Finish(j.Work) })
+		r.send(j)
+	}
+	for _, in := range r.in {
+		close(in)
+	}
+	close(r.order)
+	if errors.Is(err, io.EOF) {
+		return nil
+	}
+	return err
+}
+
+func (r *run) send(j *job) {
+	j.done.Add(len(r.in))
+	for _, in := range r.in {
+		in <- j
+	}
+	r.order <- j
+}
+
+// write takes the batches in order when their workers are done. After an
+// error it lets the rest pass, so that nobody waits for it.
+func (r *run) write() error {
+	var merger flows.Merger
+	var err error
+	var frame uint64
+	var now events.Time
+	var packets uint64
+	last := time.Now()
+	emit := func(rows []analyzers.Row) {
+		if err == nil && r.Rows != nil && len(rows) > 0 {
+			err = r.Rows(rows)
+		}
+	}
+	for j := range r.order {
+		j.done.Wait()
+		if err == nil {
+			evs := merger.Merge(j.Work)
+			frame, now = j.Frame, j.Time
+			packets += uint64(len(j.Batch.Packets))
+			if r.Events != nil {
+				err = r.Events(evs)
+			}
+			if r.engine != nil {
+				r.engine.Step(evs, frame, now, emit)
+			}
+			if err != nil {
+				r.cancel(err)
+			}
+		}
+		j.Batch.Release()
+		r.free <- j
+		if r.Progress != nil && time.Since(last) > 100*time.Millisecond {
+			last = time.Now()
+			read, total := r.src.Position()
+			r.Progress(Progress{Read: read, Total: total, Packets: packets})
+		}
+	}
+	if err == nil && r.engine != nil {
+		r.engine.Close(frame, now, emit)
+	}
+	return err
 }

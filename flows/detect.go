@@ -1,0 +1,270 @@
+package flows
+
+import (
+	"slices"
+
+	"github.com/wiretale/wiretale/decoders"
+	"github.com/wiretale/wiretale/events"
+)
+
+// openTCP prepares the reading of a new connection.
+func (w *Worker) openTCP(r *record, c *tcpConn) {
+	c.own = node{w: w, r: r, path: "tcp", layer: "tcp", root: true, side: c.own.side}
+	for i := range c.own.side {
+		s := &c.own.side[i]
+		*s = side{buf: s.buf[:0], spans: s.spans[:0]}
+	}
+	c.root = &c.own
+	if x, ok := w.expected.take(r, w.op.time); ok {
+		c.root.start(x, "expected")
+	}
+}
+
+// start begins with a protocol that is known by name, or searches for it.
+func (n *node) start(x decoders.Next, by string) {
+	n.phase, n.stream, n.announced, n.out, n.hint = searching, nil, false, 0, x.Hint
+	if x.Protocol == "" {
+		return
+	}
+	i := slices.IndexFunc(n.w.protos, func(p decoders.Proto) bool { return p.Name == x.Protocol && p.Stream != nil })
+	if i < 0 {
+		// Named, and nobody here reads it: say so, and read no more.
+		n.w.emit(n.r, events.FromClient, n.w.layers.join(n.path, x.Protocol), false, &events.FlowDetected{Protocol: x.Protocol, By: by, Roles: n.roles()})
+		if n.root {
+			n.r.conv.flags |= cvNamed
+			n.w.tcp[n.r.conv.heavy-1].named = x.Protocol
+		}
+		n.deafen()
+		return
+	}
+	n.choose(i, by, reading)
+	n.announce()
+}
+
+// become follows a Switch: what was not taken belongs to the next protocol.
+func (n *node) become() {
+	next := *n.next
+	n.next = nil
+	if n.depth++; n.depth > n.w.limits.Nesting {
+		n.w.emit(n.r, events.FromClient, n.layer, false, &events.FlowLimit{Protocol: next.Protocol, Limit: "nesting", Value: int64(n.w.limits.Nesting), Reason: "what follows is not read"})
+		n.deafen()
+		return
+	}
+	for i := range n.side {
+		s := &n.side[i]
+		s.drop(s.taken)
+		s.taken, s.want, s.stalled, s.told = 0, 0, false, false
+	}
+	n.start(next, "named")
+	n.resume()
+}
+
+// resume offers what is kept to a decoder that has just begun.
+func (n *node) resume() {
+	if n.phase == searching {
+		if len(n.side[0].buf)+len(n.side[1].buf) > 0 {
+			n.search(n.side[0].over && n.side[1].over)
+		}
+		return
+	}
+	// Who spoke first is heard first.
+	first := events.FromClient
+	if c, s := n.side[0].spans, n.side[1].spans; len(s) > 0 && (len(c) == 0 || s[0].Frame < c[0].Frame) {
+		first = events.FromServer
+	}
+	for i := range n.side {
+		if s := &n.side[i]; s.missed > 0 {
+			k := s.missed
+			s.missed = 0
+			if err := n.stream.Gap(events.Dir(i), k, n); err != nil {
+				n.fail(err)
+				return
+			}
+		}
+	}
+	for _, from := range [2]events.Dir{first, first.Other()} {
+		if n.phase == reading || n.phase == trial {
+			n.offer(from)
+		}
+	}
+	n.tellEnds()
+}
+
+// choose makes protocol i the reader of this node.
+func (n *node) choose(i int, by string, ph phase) {
+	p := &n.w.protos[i]
+	n.proto, n.by, n.phase = i, by, ph
+	n.layer = n.w.layers.join(n.path, p.Name)
+	n.stream = p.Stream(decoders.Env{Limits: n.w.limits, Hash: n.w.cfg.Hash, ShowSecrets: n.w.cfg.ShowSecrets, Flow: n.r.flow(), Hint: n.hint, Want: &n.w.cfg.Want})
+}
+
+func (n *node) roles() string {
+	if n.r.conv.flags&cvGuessed != 0 {
+		return "guessed"
+	}
+	return ""
+}
+
+// announce says which protocol speaks; done before its first event.
+func (n *node) announce() {
+	if n.announced {
+		return
+	}
+	n.announced = true
+	p := &n.w.protos[n.proto]
+	if n.root {
+		n.w.detected(n.r, n.proto)
+	}
+	n.w.emit(n.r, events.FromClient, n.layer, false, &events.FlowDetected{Protocol: p.Name, By: n.by, Roles: n.roles(), Encrypted: p.Encrypted})
+}
+
+func (w *Worker) detected(r *record, proto int) {
+	r.conv.proto = uint8(proto + 1)
+	r.conv.flags &^= cvNamed
+	if w.protos[proto].Encrypted {
+		r.conv.flags |= cvEncrypted
+	}
+}
+
+// search looks for the protocol in the bytes that are kept. last: nothing
+// more will be added to them.
+func (n *node) search(last bool) {
+	maybe, byPort := 0, -1
+	for i := range n.w.protos {
+		p := &n.w.protos[i]
+		if p.Stream == nil || n.out&(1<<i) != 0 {
+			continue
+		}
+		possible := false
+		for d := range n.side {
+			head := n.side[d].buf
+			if len(head) == 0 {
+				continue
+			}
+			v, _ := p.Probe(events.Dir(d), head)
+			if v == decoders.Yes {
+				if n.root && n.r.conv.flags&cvGuessed != 0 {
+					if who, ok := shows(p, head); ok && who != events.Dir(d) {
+						n.r.conv.flags ^= cvClientHi
+						n.side[0], n.side[1] = n.side[1], n.side[0]
+					}
+				}
+				n.choose(i, "content", reading)
+				n.announce()
+				n.resume()
+				return
+			}
+			possible = possible || v == decoders.Maybe
+		}
+		if !possible {
+			n.out |= 1 << i
+			continue
+		}
+		maybe++
+		if byPort < 0 && n.portOf(p.TCPPorts) {
+			byPort = i
+		}
+	}
+	if byPort >= 0 {
+		n.choose(byPort, "port", trial)
+		n.resume()
+		return
+	}
+	if maybe == 0 || last && n.side[0].over && n.side[1].over {
+		n.deafen()
+		return
+	}
+	for d := range n.side {
+		if len(n.side[d].buf) > n.w.limits.Unknown {
+			n.w.emit(n.r, events.Dir(d), n.path, false, &events.FlowLimit{Limit: "unknown", Value: int64(n.w.limits.Unknown), Reason: "the protocol stays unknown", Bytes: int64(len(n.side[d].buf))})
+			n.deafen()
+			return
+		}
+	}
+}
+
+// shows tells who speaks where the content shows it.
+func shows(p *decoders.Proto, head []byte) (events.Dir, bool) {
+	v1, a := p.Probe(events.FromClient, head)
+	v2, b := p.Probe(events.FromServer, head)
+	return a, v1 == decoders.Yes && v2 == decoders.Yes && a == b
+}
+
+func (n *node) portOf(ports []uint16) bool {
+	return slices.Contains(ports, n.r.loPort) || slices.Contains(ports, n.r.hiPort)
+}
+
+// speaker tells from the first payload of a flow joined midway who sent it.
+func (w *Worker) speaker(r *record, o *op) (ok bool, who events.Dir) {
+	head := o.payload()
+	if len(head) == 0 {
+		return false, 0
+	}
+	for i := range w.protos {
+		if p := &w.protos[i]; p.Stream != nil {
+			if who, ok := shows(p, head); ok {
+				return true, who
+			}
+		}
+	}
+	return false, 0
+}
+
+// portKnown reports whether a protocol of the list lives on this port.
+func (w *Worker) portKnown(proto uint8, port uint16) bool {
+	for i := range w.protos {
+		ports := w.protos[i].TCPPorts
+		if proto == events.ProtoUDP {
+			ports = w.protos[i].UDPPorts
+		}
+		if slices.Contains(ports, port) {
+			return true
+		}
+	}
+	return false
+}
+
+// expectations are announced flows that were not seen yet.
+type expectations struct {
+	limit int
+	list  []expectation
+}
+
+type expectation struct {
+	host, peer events.Addr // the flow goes to host:port, from peer
+	port       uint16
+	proto      uint8
+	until      events.Time
+	next       decoders.Next
+}
+
+func (w *Worker) expect(r *record, x decoders.Expectation) {
+	f := r.flow()
+	e := expectation{host: f.Client, peer: f.Server, port: x.Port, proto: x.Proto, until: w.op.time.Add(x.TTL), next: x.Next}
+	if x.ToServer {
+		e.host, e.peer = f.Server, f.Client
+	}
+	l := &w.expected
+	l.list = slices.DeleteFunc(l.list, func(o expectation) bool { return o.until < w.op.time })
+	if len(l.list) >= l.limit {
+		w.limit(r, x.Protocol, "expectations", l.limit, "the oldest announced flow is forgotten", 0)
+		l.list = slices.Delete(l.list, 0, 1)
+	}
+	l.list = append(l.list, e)
+}
+
+// take finds and removes the announcement of flow r.
+func (l *expectations) take(r *record, now events.Time) (decoders.Next, bool) {
+	for i := len(l.list) - 1; i >= 0; i-- {
+		e := &l.list[i]
+		if e.proto != r.proto || e.until < now {
+			continue
+		}
+		if e.port == r.loPort && e.host == r.lo && e.peer == r.hi || e.port == r.hiPort && e.host == r.hi && e.peer == r.lo {
+			next := e.next
+			l.list = slices.Delete(l.list, i, i+1)
+			return next, true
+		}
+	}
+	return decoders.Next{}, false
+}

@@ -1,0 +1,371 @@
+package flows
+
+import (
+	"encoding/binary"
+	"strconv"
+
+	"github.com/wiretale/wiretale/events"
+	"github.com/wiretale/wiretale/flows/link"
+)
+
+// How long a flow may be silent, in seconds of capture time.
+const (
+	idleUDP     = 30   // also other IP protocols; RFC 4787 asks NATs for more, resolvers need less
+	idleTCP     = 1800 // open: an IMAP IDLE speaks every 29 minutes (RFC 2177)
+	idleOpening = 130  // a SYN that nobody answered: retries are up to 64 s apart
+	idleClosing = 15   // after RST or both FINs: late segments still belong here
+)
+
+// The wheel has one slot a second; it must be longer than the longest idle.
+const wheelSlots = 2048
+
+// endsPerBatch bounds the flows that one batch may end.
+const endsPerBatch = 4096
+
+// Dispatcher finds the flow of each packet. It is the only one that touches
+// the flow table; it runs in one goroutine.
+type Dispatcher struct {
+	limits *events.Limits
+	table  *table
+	dec    *link.Decoder
+	pkt    link.Packet
+	n      int // workers
+	Stats  Stats
+
+	wheel    [wheelSlots]struct{ head, tail uint32 } // lists of records, oldest first
+	clock    events.Time // latest capture time seen: never goes back
+	wheelSec int64       // next second to look at
+	started  bool
+
+	work    *Work
+	frame   uint64
+	time    events.Time
+	ord     uint32 // of the ops after the packets of a batch
+	live    int    // flows that are open
+	evicted int
+	finish  int // next wheel slot of Finish
+}
+
+// NewDispatcher makes the Dispatcher and the Workers that share its table.
+func NewDispatcher(c *Config) (*Dispatcher, []*Worker) {
+	d := &Dispatcher{limits: c.Limits, table: newTable(c.Limits), dec: link.NewDecoder(c.Limits), n: c.Workers}
+	d.dec.Outer = d.outer
+	d.dec.Limit = d.limit
+	ws := make([]*Worker, c.Workers)
+	for i := range ws {
+		ws[i] = newWorker(c, i, d.table)
+	}
+	return d, ws
+}
+
+// Dispatch spreads the packets of w.Batch over the workers' queues in w.
+func (d *Dispatcher) Dispatch(w *Work) {
+	d.begin(w)
+	d.ord = 0
+	pkts := w.Batch.Packets
+	d.Stats.Packets += uint64(len(pkts))
+	for i := range pkts {
+		p := &pkts[i]
+		d.frame, d.time = w.Batch.First+uint64(i), p.Time
+		d.Stats.Bytes += uint64(p.Wire)
+		if p.Wire > uint32(len(p.Data)) {
+			d.Stats.CutBySnaplen++
+		}
+		if !d.started {
+			d.started, d.Stats.First, d.clock = true, p.Time, p.Time
+			d.wheelSec = int64(p.Time)/1e9 + 1
+		}
+		d.clock = max(d.clock, p.Time)
+		d.Stats.Last = p.Time
+		switch d.dec.Decode(p, &d.pkt) {
+		case link.IP:
+			d.packet(&d.pkt, p.Wire)
+		case link.Fragment:
+			d.Stats.Fragments++
+		case link.NotIP:
+			d.Stats.NotIP++
+		case link.Malformed:
+			d.Stats.Malformed++
+		default:
+			d.Stats.UnknownLink++
+		}
+	}
+	if d.evicted > 0 {
+		d.limit("flows", d.limits.Flows, strconv.Itoa(d.evicted)+" conversations ended early", 0)
+		d.evicted = 0
+	}
+	d.expire()
+	w.Frame, w.Time = d.frame, d.time
+}
+
+// begin takes a Work that all are done with: the flows that it ended are free
+// now.
+func (d *Dispatcher) begin(w *Work) {
+	for _, n := range w.ended {
+		d.table.release(n)
+	}
+	w.reset()
+	d.work = w
+}
+
+// Finish ends all flows that are left, a part at each call; false: none are.
+func (d *Dispatcher) Finish(w *Work) bool {
+	d.begin(w)
+	w.Batch.Release()
+	w.Frame, w.Time = d.frame, d.time
+	n := 0
+	for ; d.finish < wheelSlots; d.finish++ {
+		for s := &d.wheel[(int(d.wheelSec)+d.finish)&(wheelSlots-1)]; s.head != 0; {
+			if n == endsPerBatch {
+				return true
+			}
+			d.end(s.head, events.EndCaptureOver)
+			n++
+		}
+	}
+	return n > 0
+}
+
+func (d *Dispatcher) limit(name string, value int, reason string, bytes int64) {
+	d.ord++
+	d.work.ops[0] = append(d.work.ops[0], op{kind: opLimit, frame: d.frame, time: d.time, ord: d.ord,
+		limit: &events.FlowLimit{Limit: name, Value: int64(value), Reason: reason, Bytes: bytes}})
+}
+
+// outer numbers a UDP flow that carries a tunnel.
+func (d *Dispatcher) outer(p *link.Packet) {
+	if len(p.Payload) < 8 || p.Proto != events.ProtoUDP {
+		return
+	}
+	k, _ := makeKey(&p.Src, &p.Dst, binary.BigEndian.Uint16(p.Payload), binary.BigEndian.Uint16(p.Payload[2:]), p.Proto, p.V6)
+	n := d.lookup(&k, false)
+	r := d.table.at(n)
+	r.state |= stTunnel
+	r.last = d.clock
+}
+
+// lookup finds k's flow or opens it. syn: the packet opens a connection, so
+// that a flow of the past is not meant.
+func (d *Dispatcher) lookup(k *key, syn bool) uint32 {
+	t := d.table
+	hosts := t.seeds.hosts(k)
+	h := t.seeds.flow(k, hosts)
+	if n := t.find(k, h); n != 0 {
+		return n
+	}
+	if stream, ok := t.past.get(h); ok && !syn {
+		return d.open(k, h, hosts, stream)
+	}
+	stream := t.stream[k.proto]
+	t.stream[k.proto]++
+	return d.open(k, h, hosts, stream)
+}
+
+func (d *Dispatcher) open(k *key, h, hosts uint64, stream uint32) uint32 {
+	t := d.table
+	if d.live >= d.limits.Flows {
+		d.evict()
+	}
+	d.live++
+	n := t.alloc()
+	r := t.at(n)
+	*r = record{key: *k, worker: uint8(hosts >> 32 % uint64(d.n)), hash: h, stream: stream, last: d.clock}
+	t.insert(n, h)
+	d.arm(n, r)
+	return n
+}
+
+// idle is the time-out of r in seconds.
+func idle(r *record) int64 {
+	switch {
+	case r.proto != events.ProtoTCP:
+		return idleUDP
+	case r.state&stClosing != 0:
+		return idleClosing
+	case r.state&(stBase0|stBase1) != stBase0|stBase1:
+		return idleOpening
+	}
+	return idleTCP
+}
+
+// arm puts r into the wheel slot where its time-out ends.
+func (d *Dispatcher) arm(n uint32, r *record) {
+	at := max(int64(r.last)/1e9+idle(r)+1, d.wheelSec)
+	at = min(at, d.wheelSec+wheelSlots-1)
+	r.due = int32(at & (wheelSlots - 1))
+	s := &d.wheel[r.due]
+	r.prev, r.next = s.tail, 0
+	if s.tail != 0 {
+		d.table.at(s.tail).next = n
+	} else {
+		s.head = n
+	}
+	s.tail = n
+}
+
+func (d *Dispatcher) disarm(r *record) {
+	if r.prev != 0 {
+		d.table.at(r.prev).next = r.next
+	} else {
+		d.wheel[r.due].head = r.next
+	}
+	if r.next != 0 {
+		d.table.at(r.next).prev = r.prev
+	} else {
+		d.wheel[r.due].tail = r.prev
+	}
+}
+
+// expire ends the flows whose time-out is over, judged by capture time at the
+// end of a batch.
+func (d *Dispatcher) expire() {
+	now := int64(d.clock) / 1e9
+	if now-d.wheelSec > wheelSlots { // a long silence: one turn looks at all
+		d.wheelSec = now - wheelSlots
+	}
+	for n := 0; d.wheelSec <= now; d.wheelSec++ {
+		for s := &d.wheel[d.wheelSec&(wheelSlots-1)]; s.head != 0; {
+			i := s.head
+			r := d.table.at(i)
+			if int64(r.last)/1e9+idle(r) >= now {
+				d.disarm(r)
+				d.arm(i, r)
+				continue
+			}
+			if n++; n > endsPerBatch {
+				return
+			}
+			why := events.EndIdle
+			if r.state&stClosing != 0 {
+				why = 0 // the worker knows: fin or reset
+			}
+			d.end(i, why)
+		}
+	}
+}
+
+// evict ends the flow that is nearest to its time-out.
+func (d *Dispatcher) evict() {
+	for i := int64(0); i < wheelSlots; i++ {
+		if n := d.wheel[(d.wheelSec+i)&(wheelSlots-1)].head; n != 0 {
+			d.end(n, events.EndEvicted)
+			d.evicted++
+			return
+		}
+	}
+}
+
+func (d *Dispatcher) end(n uint32, why events.Ending) {
+	r := d.table.at(n)
+	d.disarm(r)
+	d.table.remove(n)
+	d.table.past.put(r.hash, r.stream)
+	d.work.ended = append(d.work.ended, n)
+	d.live--
+	if r.state&(stTunnel|stPushed) == stTunnel {
+		return
+	}
+	d.ord++
+	w := r.worker
+	d.work.ops[w] = append(d.work.ops[w], op{kind: opEnd, why: why, rec: n, ord: d.ord, frame: d.frame, time: d.time})
+}
+
+const (
+	flagFIN = 0x01
+	flagSYN = 0x02
+	flagRST = 0x04
+	flagACK = 0x10
+)
+
+// packet finds the flow of one transport packet and queues it.
+func (d *Dispatcher) packet(p *link.Packet, wire uint32) {
+	o := op{frame: d.frame, time: d.time, seg: p.Payload, wire: wire}
+	var k key
+	switch p.Proto {
+	case events.ProtoTCP:
+		b := p.Payload
+		if len(b) < 20 {
+			d.Stats.Malformed++
+			return
+		}
+		hl := int(b[12]>>4) * 4
+		if hl < 20 || hl > p.Wire {
+			d.Stats.Malformed++
+			return
+		}
+		k, o.dir = makeKey(&p.Src, &p.Dst, binary.BigEndian.Uint16(b), binary.BigEndian.Uint16(b[2:]), p.Proto, p.V6)
+		o.seq, o.ack = binary.BigEndian.Uint32(b[4:]), binary.BigEndian.Uint32(b[8:])
+		o.flags, o.win, o.hl = b[13], binary.BigEndian.Uint16(b[14:]), uint8(hl)
+		o.plen = int32(p.Wire - hl)
+		d.tcp(&k, &o)
+		return
+	case events.ProtoUDP:
+		b := p.Payload
+		if len(b) < 8 {
+			d.Stats.Malformed++
+			return
+		}
+		n := int(binary.BigEndian.Uint16(b[4:]))
+		if n < 8 || n > p.Wire {
+			n = p.Wire // 0: jumbogram or offload (RFC 2675); other lies: what the IP header says
+		}
+		o.kind, o.hl, o.plen = opUDP, 8, int32(n-8)
+		if n < len(b) {
+			o.seg = b[:n]
+		}
+		k, o.dir = makeKey(&p.Src, &p.Dst, binary.BigEndian.Uint16(b), binary.BigEndian.Uint16(b[2:]), p.Proto, p.V6)
+	default:
+		o.kind, o.plen = opOther, int32(p.Wire)
+		k, o.dir = makeKey(&p.Src, &p.Dst, 0, 0, p.Proto, p.V6)
+	}
+	n := d.lookup(&k, false)
+	d.push(n, d.table.at(n), &o)
+}
+
+func (d *Dispatcher) push(n uint32, r *record, o *op) {
+	o.rec, o.fresh = n, r.state&stPushed == 0
+	r.state |= stPushed
+	r.last = d.clock
+	d.work.ops[r.worker] = append(d.work.ops[r.worker], *o)
+}
+
+// tcp applies Wireshark's rule for a new tcp.stream: a SYN whose sequence
+// number is not that of the stream's start opens another one on the same
+// ports.
+func (d *Dispatcher) tcp(k *key, o *op) {
+	n := d.lookup(k, o.flags&(flagSYN|flagACK) == flagSYN)
+	r := d.table.at(n)
+	base := uint8(stBase0) << o.dir
+	if o.flags&(flagSYN|flagACK) == flagSYN && r.state&base != 0 && r.base[o.dir] != o.seq {
+		hosts := d.table.seeds.hosts(k)
+		h := r.hash
+		d.end(n, 0) // as it was: the worker knows how far it came
+		stream := d.table.stream[k.proto]
+		d.table.stream[k.proto]++
+		n = d.open(k, h, hosts, stream)
+		r = d.table.at(n)
+	}
+	if r.state&base == 0 {
+		r.state |= base
+		r.base[o.dir] = o.seq
+		if o.flags&flagSYN == 0 {
+			r.base[o.dir]--
+		}
+	}
+	if other := uint8(stBase0) << (o.dir ^ 1); r.state&other == 0 && o.flags&flagACK != 0 {
+		r.state |= other
+		r.base[o.dir^1] = o.ack - 1
+	}
+	if o.flags&(flagFIN|flagRST) != 0 && r.state&stClosing == 0 {
+		if o.flags&flagFIN != 0 {
+			r.state |= stFIN0 << o.dir
+		}
+		if o.flags&flagRST != 0 || r.state&(stFIN0|stFIN1) == stFIN0|stFIN1 {
+			r.state |= stClosing
+			r.last = d.clock
+			d.disarm(r)
+			d.arm(n, r)
+		}
+	}
+	d.push(n, r, o)
+}

@@ -1,0 +1,168 @@
+// Package flows turns packets into conversations: it finds the flow of each
+// packet, numbers it as Wireshark does, puts TCP bytes in order, decides what
+// was lost, finds out which protocol speaks, and lets its decoder read. It
+// keeps all bytes, all time and all limits; it must not know the meaning of
+// any protocol above the transport.
+//
+// The work is in two steps, so that all cores can share it: one Dispatcher
+// walks over the packets of a batch in order (link, tunnels, fragments, flow
+// look-up) and spreads them over Workers by host pair; each Worker does the
+// rest for its flows. The events of a batch, merged by position, do not depend
+// on the number of workers.
+package flows
+
+import (
+	"github.com/wiretale/wiretale/capture"
+	"github.com/wiretale/wiretale/decoders"
+	"github.com/wiretale/wiretale/events"
+)
+
+// Config is what flows must know.
+type Config struct {
+	Limits      *events.Limits
+	Protos      []decoders.Proto
+	Want        events.KindSet // kinds that somebody listens to; others are not made
+	Hash        bool
+	ShowSecrets bool
+	Workers     int // at least 1
+}
+
+// Stats counts packets that never reached a flow, and all of them.
+type Stats struct {
+	Packets, Bytes uint64 // Bytes as on the wire
+	First, Last    events.Time
+	NotIP          uint64 // ARP, STP, …
+	Malformed      uint64 // headers wrong or cut off
+	UnknownLink    uint64 // link type or encapsulation not known
+	Fragments      uint64 // IP fragments that did not complete a datagram
+	CutBySnaplen   uint64 // packets of which the capture holds a part only
+}
+
+// Work is one batch on its way: filled by the Dispatcher, worked off by the
+// Workers, read by the merger, then used again.
+type Work struct {
+	Batch *capture.Batch
+	// Frame and Time are those of the last packet dispatched so far.
+	Frame uint64
+	Time  events.Time
+
+	ops   [][]op   // by worker
+	out   []output // by worker
+	cut   []uint32 // merge: next event of each worker
+	ended []uint32 // records whose flow ends here
+}
+
+// NewWork makes a Work for n workers.
+func NewWork(n int) *Work {
+	return &Work{Batch: new(capture.Batch), ops: make([][]op, n), out: make([]output, n), cut: make([]uint32, n)}
+}
+
+func (w *Work) reset() {
+	w.ended = w.ended[:0]
+	for i := range w.ops {
+		w.ops[i] = w.ops[i][:0]
+		w.out[i].reset()
+		w.cut[i] = 0
+	}
+}
+
+type opKind uint8
+
+const (
+	opTCP opKind = iota
+	opUDP
+	opOther // another IP protocol: counted only
+	opEnd
+	opLimit // a limit of the dispatcher was reached
+)
+
+// op is one thing that a worker has to do.
+type op struct {
+	kind  opKind
+	dir   uint8 // 0: the packet was sent by key.lo
+	fresh bool  // first packet of its flow
+	why   events.Ending
+	flags uint8 // TCP
+	hl    uint8 // bytes of the transport header
+	win   uint16
+	rec   uint32
+	ord   uint32 // place among the ops of this frame
+	frame uint64
+	time  events.Time
+	seg   []byte // transport header and payload as captured
+	plen  int32  // bytes of payload on the wire
+	wire  uint32 // bytes of the frame on the wire
+	seq   uint32
+	ack   uint32
+	limit *events.FlowLimit
+}
+
+// output gathers the events that one worker makes of one batch.
+type output struct {
+	events []events.Event
+	rtt    slab[events.TCPRTT]
+	bytes  slab[events.FlowBytes]
+}
+
+func (o *output) reset() {
+	clear(o.events)
+	o.events = o.events[:0]
+	o.rtt.n, o.bytes.n = 0, 0
+}
+
+// slab hands out pooled bodies: they are borrowed until the batch is done.
+type slab[T any] struct {
+	chunks []*[256]T
+	n      int
+}
+
+func (s *slab[T]) get() *T {
+	c := s.n >> 8
+	if c == len(s.chunks) {
+		s.chunks = append(s.chunks, new([256]T))
+	}
+	p := &s.chunks[c][s.n&255]
+	s.n++
+	return p
+}
+
+// Merger puts the events of all workers in Pos order.
+type Merger struct {
+	frame uint64
+	sub   uint32
+	list  []*events.Event
+}
+
+// Merge numbers and orders the events of a finished Work. The slice and the
+// events are borrowed until the next Merge or until the Work is used again.
+func (m *Merger) Merge(w *Work) []*events.Event {
+	m.list = m.list[:0]
+	for {
+		best := -1
+		var b *events.Event
+		for i := range w.out {
+			if n := int(w.cut[i]); n < len(w.out[i].events) {
+				e := &w.out[i].events[n]
+				if best < 0 || e.Pos.Less(b.Pos) {
+					best, b = i, e
+				}
+			}
+		}
+		if best < 0 {
+			return m.list
+		}
+		// Until here Sub holds the number of the op; all events of one op
+		// come from one worker, in order.
+		evs, n := w.out[best].events, int(w.cut[best])
+		for at := b.Pos; n < len(evs) && evs[n].Pos == at; n++ {
+			e := &evs[n]
+			if e.Pos.Frame != m.frame {
+				m.frame, m.sub = e.Pos.Frame, 0
+			}
+			e.Pos.Sub = m.sub
+			m.sub++
+			m.list = append(m.list, e)
+		}
+		w.cut[best] = uint32(n)
+	}
+}

@@ -1,0 +1,402 @@
+package flows
+
+import (
+	"github.com/wiretale/wiretale/decoders"
+	"github.com/wiretale/wiretale/events"
+)
+
+// node is one protocol on one stream: the bytes that its decoder has not
+// taken, and the decoder once it is known. It is the decoder's Sink.
+type node struct {
+	w     *Worker
+	r     *record
+	path  string // layers below: "tcp"
+	layer string // with this protocol: "tcp/http1"
+	depth int
+	root  bool // the flow's own stream, not one opened inside it
+
+	phase     phase
+	proto     int // index into Worker.protos, of the decoder
+	stream    decoders.Stream
+	by        string // how it was detected
+	announced bool   // flow.detected was told
+	out       uint64 // protocols that it is not, by index
+	hint      any
+	next      *decoders.Next // Switch was called
+	working   bool           // inside a call of the decoder
+	kids      []*node
+	side      [2]side
+	span      [1]decoders.Span
+}
+
+type phase uint8
+
+const (
+	searching phase = iota // the protocol is not known: bytes are kept
+	trial                  // chosen by port: bytes are kept until it says something
+	reading                // only what the decoder did not take is kept
+	deaf                   // nothing is read any more
+)
+
+// side is what one speaker said.
+type side struct {
+	buf     []byte // kept bytes
+	spans   []decoders.Span
+	off     int64 // stream offset of buf[0]
+	taken   int   // on trial: bytes at the front of buf that the decoder took
+	want    int   // do not offer fewer
+	stalled bool  // took nothing: waits for the other side
+	missed  int64 // bytes lost before a decoder was there
+	over    bool
+	told    bool // End was told to the decoder
+	why     events.Ending
+}
+
+func (s *side) keep(p []byte, m decoders.Mark) {
+	if n := len(s.spans); n == 0 || s.spans[n-1].Frame != m.Frame {
+		s.spans = append(s.spans, decoders.Span{Off: len(s.buf), Mark: m})
+	}
+	s.buf = append(s.buf, p...)
+}
+
+// drop removes n bytes from the front.
+func (s *side) drop(n int) {
+	if n == 0 {
+		return
+	}
+	s.off += int64(n)
+	if n == len(s.buf) {
+		s.buf, s.spans = s.buf[:0], s.spans[:0]
+		return
+	}
+	s.buf = s.buf[:copy(s.buf, s.buf[n:])]
+	i := 0
+	for i+1 < len(s.spans) && s.spans[i+1].Off <= n {
+		i++
+	}
+	s.spans = s.spans[:copy(s.spans, s.spans[i:])]
+	for j := range s.spans {
+		s.spans[j].Off = max(0, s.spans[j].Off-n)
+	}
+}
+
+func (s *side) clear() {
+	s.buf, s.spans, s.taken, s.want, s.stalled = s.buf[:0], s.spans[:0], 0, 0, false
+	if cap(s.buf) > 4096 {
+		s.buf = nil
+	}
+}
+
+// data takes bytes of one side that are next in order; off is their offset in
+// the stream and m where they came from.
+func (n *node) data(from events.Dir, p []byte, off int64, m decoders.Mark) {
+	s := &n.side[from]
+	switch n.phase {
+	case deaf:
+		return
+	case searching, trial:
+		if len(s.buf) == 0 {
+			s.off = off
+		}
+		s.keep(p, m)
+		if n.phase == searching {
+			n.search(false)
+		} else {
+			n.offer(from)
+		}
+		return
+	}
+	if len(s.buf) > 0 || len(p) < s.want {
+		if len(s.buf) == 0 {
+			s.off = off
+		}
+		s.keep(p, m)
+		if len(s.buf) >= s.want {
+			n.offer(from)
+		}
+		n.bound(from)
+		return
+	}
+	win := decoders.Window{From: from, Bytes: p, Offset: off, Frame: n.w.op.frame, Time: n.w.op.time}
+	if m.Frame != win.Frame {
+		n.span[0] = decoders.Span{Mark: m}
+		win.Spans = n.span[:]
+	}
+	used, ok := n.call(&win)
+	if !ok {
+		return
+	}
+	if used < len(p) {
+		s.off = off + int64(used)
+		s.keep(p[used:], m)
+	} else {
+		s.off = off + int64(used)
+	}
+	if n.next != nil {
+		n.become()
+		return
+	}
+	if used > 0 && n.side[from.Other()].stalled {
+		n.offer(from.Other())
+	}
+	n.bound(from)
+}
+
+// call lets the decoder look at a window; ok is false when it is gone.
+func (n *node) call(win *decoders.Window) (used int, ok bool) {
+	s := &n.side[win.From]
+	n.working = true
+	used, want, err := n.stream.Data(*win, n)
+	n.working = false
+	if used < 0 || used > len(win.Bytes) {
+		panic("flows: decoder " + n.w.protos[n.proto].Name + " took bytes that are not there")
+	}
+	s.want = want
+	s.stalled = used == 0 && want == 0 && len(win.Bytes) > 0
+	if err != nil {
+		n.fail(err)
+		return used, false
+	}
+	return used, true
+}
+
+// offer lets the decoder look at kept bytes, in turns, while it makes
+// progress.
+func (n *node) offer(from events.Dir) {
+	for turns := 0; ; {
+		s := &n.side[from]
+		b := s.buf[s.taken:]
+		if len(b) == 0 || len(b) < s.want {
+			return
+		}
+		win := decoders.Window{From: from, Bytes: b, Offset: s.off + int64(s.taken), Frame: n.w.op.frame, Time: n.w.op.time, Spans: s.spans}
+		if s.taken > 0 {
+			win.Spans = spansFrom(s.spans, s.taken)
+		}
+		used, ok := n.call(&win)
+		if !ok {
+			return
+		}
+		if n.phase == trial {
+			s.taken += used
+			n.settle()
+		} else {
+			s.drop(s.taken + used)
+			s.taken = 0
+		}
+		if n.next != nil {
+			n.become()
+			return
+		}
+		if used == 0 {
+			turns++
+		} else {
+			turns = 0
+		}
+		if other := &n.side[from.Other()]; turns < 2 && (other.stalled && used > 0 || turns == 1 && !other.stalled && len(other.buf) > other.taken && other.want == 0) {
+			from = from.Other()
+			continue
+		}
+		if used == 0 || len(s.buf) == s.taken || s.want > len(s.buf)-s.taken {
+			return
+		}
+	}
+}
+
+func spansFrom(spans []decoders.Span, off int) []decoders.Span {
+	i := 0
+	for i+1 < len(spans) && spans[i+1].Off <= off {
+		i++
+	}
+	out := append([]decoders.Span(nil), spans[i:]...)
+	for j := range out {
+		out[j].Off = max(0, out[j].Off-off)
+	}
+	return out
+}
+
+// settle ends the trial once the decoder has said something, or has read as
+// much as may be kept.
+func (n *node) settle() {
+	if !n.announced && len(n.side[0].buf) <= n.w.limits.Unknown && len(n.side[1].buf) <= n.w.limits.Unknown {
+		return
+	}
+	n.announce()
+	n.phase = reading
+	for i := range n.side {
+		s := &n.side[i]
+		s.drop(s.taken)
+		s.taken = 0
+	}
+}
+
+// bound gives up a decoder that lets too many bytes wait.
+func (n *node) bound(from events.Dir) {
+	s := &n.side[from]
+	if len(s.buf) <= n.w.limits.Waiting || n.phase != reading {
+		return
+	}
+	n.w.emit(n.r, from, n.layer, false, &events.FlowLimit{Protocol: n.w.protos[n.proto].Name, Limit: "waiting", Value: int64(n.w.limits.Waiting),
+		Reason: "its decoder is given up", Bytes: int64(len(s.buf))})
+	n.deafen()
+}
+
+// gap tells that k bytes of one side are lost.
+func (n *node) gap(from events.Dir, k int64) {
+	s := &n.side[from]
+	switch n.phase {
+	case deaf:
+		return
+	case searching:
+		if len(s.buf) > 0 {
+			n.search(true)
+		}
+		if n.phase == searching {
+			s.missed += k + int64(len(s.buf))
+			s.clear()
+			return
+		}
+		if n.phase == deaf {
+			return
+		}
+	}
+	if n.phase == trial {
+		n.announce()
+		n.phase = reading
+	}
+	s.clear()
+	n.working = true
+	err := n.stream.Gap(from, k, n)
+	n.working = false
+	if err != nil {
+		n.fail(err)
+		return
+	}
+	if n.next != nil {
+		n.become()
+	}
+	if o := from.Other(); n.phase == reading && n.side[o].stalled {
+		n.offer(o)
+	}
+}
+
+// end tells that a side is over.
+func (n *node) end(from events.Dir, why events.Ending) {
+	s := &n.side[from]
+	if s.over {
+		return
+	}
+	s.over, s.why = true, why
+	if n.phase == searching && len(s.buf) > 0 {
+		n.search(true)
+	}
+	n.tellEnds()
+}
+
+func (n *node) tellEnds() {
+	for i := range n.side {
+		s := &n.side[i]
+		if n.phase == deaf || n.phase == searching || !s.over || s.told {
+			continue
+		}
+		if s.stalled && !n.side[i^1].over {
+			continue // it waits for the other side, which may still speak
+		}
+		s.told = true
+		n.working = true
+		n.stream.End(events.Dir(i), s.why, n)
+		n.working = false
+		if n.next != nil {
+			n.become()
+		}
+		if o := events.Dir(i ^ 1); (n.phase == reading || n.phase == trial) && n.side[o].stalled {
+			n.offer(o)
+		}
+	}
+}
+
+// close forgets everything: the flow is over.
+func (n *node) close() { n.deafen() }
+
+func (n *node) deafen() {
+	n.phase = deaf
+	n.stream, n.hint, n.next = nil, nil, nil
+	n.side[0].clear()
+	n.side[1].clear()
+	for _, k := range n.kids {
+		k.deafen()
+	}
+	n.kids = nil
+}
+
+// fail ends the decoder: on trial the next one gets its chance.
+func (n *node) fail(err error) {
+	name := n.w.protos[n.proto].Name
+	if n.phase == trial && !n.announced {
+		n.out |= 1 << n.proto
+		n.phase, n.stream, n.next = searching, nil, nil
+		for i := range n.side {
+			s := &n.side[i]
+			s.taken, s.want, s.stalled, s.told = 0, 0, false, false
+		}
+		n.search(false)
+		return
+	}
+	n.w.emit(n.r, events.FromClient, n.layer, false, &events.FlowViolation{Protocol: name, Reason: err.Error()})
+	n.deafen()
+}
+
+// Emit implements decoders.Sink.
+func (n *node) Emit(from events.Dir, b events.Body) {
+	if !n.announced {
+		n.announce()
+	}
+	n.w.emit(n.r, from, n.layer, false, b)
+}
+
+// Truncated implements decoders.Sink.
+func (n *node) Truncated(from events.Dir, b events.Body) {
+	if !n.announced {
+		n.announce()
+	}
+	n.w.emit(n.r, from, n.layer, true, b)
+}
+
+// Switch implements decoders.Sink.
+func (n *node) Switch(next decoders.Next) { n.next = &next }
+
+// Expect implements decoders.Sink.
+func (n *node) Expect(e decoders.Expectation) { n.w.expect(n.r, e) }
+
+// Limit implements decoders.Sink.
+func (n *node) Limit(name string, value int, reason string, b int64) {
+	n.w.emit(n.r, events.FromClient, n.layer, false, &events.FlowLimit{Protocol: n.w.protos[n.proto].Name, Limit: name, Value: int64(value), Reason: reason, Bytes: b})
+}
+
+// Open implements decoders.Sink.
+func (n *node) Open(next decoders.Next) decoders.Feed {
+	k := &node{w: n.w, r: n.r, path: n.layer, layer: n.layer, depth: n.depth + 1}
+	n.kids = append(n.kids, k)
+	if k.depth > n.w.limits.Nesting {
+		n.w.emit(n.r, events.FromClient, n.layer, false, &events.FlowLimit{Protocol: next.Protocol, Limit: "nesting", Value: int64(n.w.limits.Nesting), Reason: "what is inside is not read"})
+		k.phase = deaf
+	} else {
+		k.start(next, "named")
+	}
+	return feed{k}
+}
+
+// feed is the door of a node for the decoder that opened it.
+type feed struct{ n *node }
+
+func (f feed) Data(from events.Dir, b []byte) {
+	s := &f.n.side[from]
+	f.n.data(from, b, s.off+int64(len(s.buf)), decoders.Mark{Frame: f.n.w.op.frame, Time: f.n.w.op.time})
+}
+
+func (f feed) Gap(from events.Dir, k int64) {
+	f.n.gap(from, k)
+	f.n.side[from].off += k
+}
+
+func (f feed) End(from events.Dir, why events.Ending) { f.n.end(from, why) }
