@@ -1,0 +1,158 @@
+package replay_test
+
+import (
+	"bytes"
+	"errors"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/wiretale/wiretale/replay"
+	"github.com/wiretale/wiretale/replay/truth"
+)
+
+func TestNames(t *testing.T) {
+	infos := replay.Names()
+	if len(infos) == 0 {
+		t.Fatal("no scenarios")
+	}
+	seen := map[string]bool{}
+	for _, i := range infos {
+		if i.Name == "" || i.Doc == "" || i.RTT <= 0 || seen[i.Name] {
+			t.Errorf("%+v: incomplete, or there twice", i)
+		}
+		seen[i.Name] = true
+	}
+}
+
+func TestBadOptions(t *testing.T) {
+	if err := replay.Run(t.Context(), "nothing", replay.Options{}); !errors.Is(err, replay.ErrUnknown) || !strings.Contains(err.Error(), "page") {
+		t.Errorf("unknown scenario: %v", err)
+	}
+	for _, o := range []replay.Options{{RTT: -1}, {RTT: time.Minute}, {At: "roof"}} {
+		if err := replay.Run(t.Context(), "page", o); err == nil {
+			t.Errorf("%+v was accepted", o)
+		}
+	}
+}
+
+type brokenWriter struct{}
+
+var errBroken = errors.New("broken")
+
+func (brokenWriter) Write([]byte) (int, error) { return 0, errBroken }
+
+func TestWriteErrors(t *testing.T) {
+	for _, o := range []replay.Options{{Out: brokenWriter{}}, {Truth: brokenWriter{}}} {
+		o.RTT = time.Millisecond
+		if err := replay.Run(t.Context(), "page", o); !errors.Is(err, errBroken) {
+			t.Errorf("got %v", err)
+		}
+	}
+}
+
+// Every scenario, seen by tshark: nothing broken, nothing sent twice.
+func TestCleanToTshark(t *testing.T) {
+	if _, err := exec.LookPath("tshark"); err != nil {
+		t.Skip("tshark is not installed")
+	}
+	for _, info := range replay.Names() {
+		for _, at := range []string{"client", "middle", "server"} {
+			t.Run(info.Name+"/"+at, func(t *testing.T) {
+				before := runtime.NumGoroutine()
+				var out, tr bytes.Buffer
+				if err := replay.Run(t.Context(), info.Name, replay.Options{Out: &out, Truth: &tr, Seed: 11, At: at}); err != nil {
+					t.Fatal(err)
+				}
+				for end := time.Now().Add(3 * time.Second); runtime.NumGoroutine() > before; time.Sleep(5 * time.Millisecond) {
+					if time.Now().After(end) {
+						t.Fatalf("%d goroutines, %d before", runtime.NumGoroutine(), before)
+					}
+				}
+				got, err := truth.Read(&tr)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if got.Scenario != info.Name || got.Seed != 11 || got.At != at || got.RTT.Std() != info.RTT || got.Epoch.Year() != 2026 {
+					t.Errorf("head of the truth: %s %d %s %s %s", got.Scenario, got.Seed, got.At, got.RTT.Std(), got.Epoch)
+				}
+				file := filepath.Join(t.TempDir(), "out.pcapng")
+				if err := os.WriteFile(file, out.Bytes(), 0o666); err != nil {
+					t.Fatal(err)
+				}
+				checkTshark(t, file, got)
+			})
+		}
+	}
+}
+
+// tshark runs it with all checksums verified and returns the lines it prints.
+func tshark(t *testing.T, file string, args ...string) []string {
+	t.Helper()
+	args = append([]string{"-n", "-r", file,
+		"-o", "ip.check_checksum:TRUE", "-o", "tcp.check_checksum:TRUE", "-o", "udp.check_checksum:TRUE"}, args...)
+	out, err := exec.CommandContext(t.Context(), "tshark", args...).Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if s := strings.TrimSpace(string(out)); s != "" {
+		return strings.Split(s, "\n")
+	}
+	return nil
+}
+
+func checkTshark(t *testing.T, file string, got *truth.Truth) {
+	bad := tshark(t, file, "-Y", "_ws.malformed || _ws.expert.severity >= 0x600000 || tcp.analysis.retransmission || tcp.analysis.out_of_order || tcp.analysis.lost_segment || "+
+		"ip.checksum.status == \"Bad\" || tcp.checksum.status == \"Bad\" || udp.checksum.status == \"Bad\"")
+	if len(bad) > 0 {
+		t.Errorf("not clean:\n%s", strings.Join(bad, "\n"))
+	}
+
+	// From here on what this tool sees is compared with the truth.
+	var packets uint64
+	for _, p := range got.Paths {
+		packets += p.Packets
+	}
+	if frames := tshark(t, file, "-T", "fields", "-e", "frame.number"); uint64(len(frames)) != packets {
+		t.Errorf("%d frames, the network carried %d", len(frames), packets)
+	}
+	kinds := map[truth.Kind]int{}
+	var urls []string
+	for _, m := range got.Messages {
+		kinds[m.Kind]++
+		if m.Kind == truth.HTTPRequest {
+			urls = append(urls, m.HTTP.URL)
+		}
+	}
+	for kind, filter := range map[truth.Kind]string{
+		truth.DNSQuery: "dns.flags.response == 0", truth.DNSResponse: "dns.flags.response == 1",
+		truth.HTTPRequest: "http.request", truth.HTTPResponse: "http.response",
+	} {
+		if n := len(tshark(t, file, "-Y", filter)); n != kinds[kind] {
+			t.Errorf("%d frames of %q, %d of %s in the truth", n, filter, kinds[kind], kind)
+		}
+	}
+	seen := tshark(t, file, "-Y", "http.request", "-T", "fields", "-e", "http.request.full_uri")
+	slices.Sort(seen)
+	slices.Sort(urls)
+	if !slices.Equal(seen, urls) {
+		t.Errorf("requests %v, in the truth %v", seen, urls)
+	}
+	// The RTT of a handshake is that of the link, wherever it was captured.
+	for _, line := range tshark(t, file, "-Y", "tcp.analysis.initial_rtt && tcp.len == 0", "-T", "fields", "-e", "tcp.analysis.initial_rtt") {
+		s, err := strconv.ParseFloat(line, 64)
+		if err != nil {
+			t.Fatal(err)
+		}
+		late := time.Duration(s*1e9) - got.RTT.Std()
+		if late < -time.Microsecond || late > 20*time.Millisecond { // a busy machine is late
+			t.Errorf("a handshake took %s more than the RTT", late)
+		}
+	}
+}
