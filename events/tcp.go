@@ -14,6 +14,9 @@ type TCPSegment struct {
 	Why    string `json:"why,omitzero"`
 	Number uint32 `json:"number,omitzero"` // duplicate_ack: the how-manieth
 	Ack    uint32 `json:"ack,omitzero"`    // duplicate_ack: relative acknowledgement number
+	// After is how long its side had sent nothing new before a
+	// retransmission; left out where that is not known.
+	After Duration `json:"after,omitzero"`
 	// Offset is the stream offset of the segment's first payload byte, -1
 	// where the segment carries none.
 	Offset int64 `json:"-"`
