@@ -29,6 +29,7 @@ type Limits struct {
 	DecodedBytes    int `limit:"decoded-bytes" default:"1073741824" doc:"bytes one body may grow to when decompressed"`
 	DecodedRatio    int `limit:"decoded-ratio" default:"2000" doc:"times one body may grow when decompressed"`
 	DNSRecords      int `limit:"dns-records" default:"4096" doc:"records of one DNS message"`
+	DNSText         int `limit:"dns-text" default:"1048576" doc:"bytes of text of one DNS message: a pointer of two bytes stands for a long name"`
 	CaptureMeta     int `limit:"capture-meta" default:"33554432" doc:"bytes kept of names, comments, statistics and secrets of the captures"`
 	MergeFiles      int `limit:"merge-files" default:"1000" doc:"files of the same time that are read side by side"`
 	FoldKeys        int `limit:"fold-keys" default:"1000000" doc:"keys held by one analysis; the least recently used is answered early"`
