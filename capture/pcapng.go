@@ -27,6 +27,7 @@ const (
 const (
 	byteOrderMagic = 0x1a2b3c4d
 	blockOverhead  = 12 // type, length, body, length
+	blockTrailer   = 4  // the second length
 	// Bounds of a block that is read whole: a packet with its options, or one
 	// whose content is kept.
 	maxBlock = maxRecordHard + 128<<10
@@ -226,7 +227,7 @@ func (g *pcapng) mismatch(r *reader, front, end uint32) {
 
 // skip passes over the block at r.pos, checking its end when it gets there.
 func (g *pcapng) skip(r *reader, total uint32) {
-	r.advance((int64(total)+3)&^3 - 4)
+	r.advance((int64(total)+3)&^3 - blockTrailer)
 	g.trailer = total
 }
 

@@ -37,7 +37,7 @@ type reader struct {
 	buf      *buffer
 	pos, end int    // what is left in buf
 	off      int64  // place of buf.b[0] in the (decompressed) file
-	skip     int64  // bytes to throw away that are not read yet
+	skip     int64  // bytes of a block to throw away that are not read yet, but for its trailer
 	eof      bool   // src is exhausted
 	srcErr   error  // … because of this
 	fault    *Error // nothing after it is read
@@ -118,7 +118,7 @@ func (r *reader) fill(want int) error {
 		case r.srcErr != nil:
 			r.failWith(r.end, r.srcErr)
 		case r.skip > 0:
-			r.fail(r.end, "the file is cut off: %d bytes of the last block are missing", r.skip)
+			r.fail(r.end, "the file is cut off: %d bytes of the last block are missing", r.skip+blockTrailer)
 		case want > 1: // a parser wants 1 where the file may end
 			r.fail(r.pos, "the file is cut off: of the last record %d bytes are there and at least %d are missing", left, want-left)
 		default:
