@@ -1,0 +1,50 @@
+package all
+
+import (
+	"testing"
+
+	"github.com/wiretale/wiretale/decoders/decodertest"
+	"github.com/wiretale/wiretale/events"
+)
+
+// seeds are one short conversation of each kind; the fuzzer plays each to
+// every decoder.
+var seeds = []decodertest.Conversation{
+	decodertest.Talk("dns",
+		decodertest.Client("\x12\x34\x01\x00\x00\x01\x00\x00\x00\x00\x00\x00\x03www\x07example\x00\x00\x01\x00\x01"),
+		decodertest.Server("\x12\x34\x81\x80\x00\x01\x00\x01\x00\x00\x00\x00\x03www\x07example\x00\x00\x01\x00\x01\xc0\x0c\x00\x0f\x00\x01\x00\x00\x00\x05\x00\x04\x00\x0a\xc0\x10"),
+		decodertest.Cut(decodertest.Server("\x12\x34\x81\x80\x00\x01"), 30)),
+	decodertest.Talk("dns over tcp",
+		decodertest.Client("\x00\x11\x12\x34\x01\x00\x00\x01\x00\x00\x00\x00\x00\x00\x00\x00\x01\x00\x01"),
+		decodertest.Lost(events.FromClient, 5),
+		decodertest.Client("\x00\x11\x12\x34\x01\x00\x00\x01\x00\x00\x00\x00\x00\x00\x00\x00\x01\x00\x01")),
+	decodertest.Talk("http",
+		decodertest.Client("POST /a HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nhelloGET /b HTTP/1.1\r\n\r\n"),
+		decodertest.Server("HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n"),
+		decodertest.Lost(events.FromServer, 9),
+		decodertest.Server("HTTP/1.0 200 OK\r\n\r\nto the end"),
+		decodertest.Over(events.FromServer, events.EndFIN)),
+}
+
+func TestSeeds(t *testing.T) {
+	for _, p := range Protos() {
+		for _, c := range seeds {
+			if err := decodertest.Check(p, c.Chunks); err != nil {
+				t.Errorf("%s: %s: %v", p.Name, c.Name, err)
+			}
+		}
+	}
+}
+
+// FuzzAll plays any conversation to every decoder.
+func FuzzAll(f *testing.F) {
+	decodertest.Seed(f, seeds...)
+	f.Fuzz(func(t *testing.T, b []byte) {
+		chunks := decodertest.Decode(b)
+		for _, p := range Protos() {
+			if err := decodertest.Check(p, chunks); err != nil {
+				t.Fatalf("%s: %v", p.Name, err)
+			}
+		}
+	})
+}
