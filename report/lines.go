@@ -26,8 +26,8 @@ func (l *EventLines) Event(e *events.Event) error {
 	return flush(l.w, &l.buf, flushAt)
 }
 
-// Close writes what was gathered. It does not close the writer.
-func (l *EventLines) Close() error { return flush(l.w, &l.buf, 1) }
+// Flush writes what was gathered.
+func (l *EventLines) Flush() error { return flush(l.w, &l.buf, 1) }
 
 // RowLines writes rows as JSON lines: `wiretale analyze --json`.
 type RowLines struct {
@@ -44,8 +44,8 @@ func (l *RowLines) Row(r *analyzers.Row) error {
 	return flush(l.w, &l.buf, flushAt)
 }
 
-// Close writes what was gathered. It does not close the writer.
-func (l *RowLines) Close() error { return flush(l.w, &l.buf, 1) }
+// Flush writes what was gathered.
+func (l *RowLines) Flush() error { return flush(l.w, &l.buf, 1) }
 
 // rowLine is a row in the order of its fields in EVENTS.
 type rowLine struct {

@@ -78,8 +78,8 @@ func (m *Messages) Event(e *events.Event) error {
 	return flush(m.w, &m.buf, flushAt)
 }
 
-// Close writes what was held. It does not close the writer.
-func (m *Messages) Close() error {
+// Flush writes what was held.
+func (m *Messages) Flush() error {
 	if err := m.release(); err != nil {
 		return err
 	}

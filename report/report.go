@@ -4,7 +4,6 @@
 package report
 
 import (
-	"cmp"
 	"io"
 	"slices"
 	"strconv"
@@ -112,9 +111,7 @@ func findings(sections []analyzers.Section) []analyzers.Finding {
 	for i := range sections {
 		all = append(all, sections[i].Findings...)
 	}
-	slices.SortStableFunc(all, func(a, b analyzers.Finding) int {
-		return cmp.Or(cmp.Compare(b.Severity, a.Severity), cmp.Compare(b.Weight, a.Weight))
-	})
+	slices.SortStableFunc(all, analyzers.CompareFindings)
 	return all
 }
 

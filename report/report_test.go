@@ -186,7 +186,7 @@ func TestMessages(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if err := m.Close(); err != nil {
+	if err := m.Flush(); err != nil {
 		t.Fatal(err)
 	}
 	want := ` 1   0.000123  udp:0  10.0.0.1:4242 → 10.0.0.2:53  dns    query A example.com. (id 0x1a2b)
@@ -204,7 +204,7 @@ func TestMessagesAreCutToTheScreen(t *testing.T) {
 	for range 500 {
 		_ = m.Event(event("tcp/http1", &events.HTTPRequest{Method: "GET", Target: "/" + strings.Repeat("世x", 100), Host: "h", Version: "1.1"}))
 	}
-	_ = m.Close()
+	_ = m.Flush()
 	lines := strings.Split(strings.TrimSuffix(b.String(), "\n"), "\n")
 	if len(lines) != 500 {
 		t.Errorf("%d lines", len(lines))
@@ -225,7 +225,7 @@ func TestRowLines(t *testing.T) {
 	l := NewRowLines(&b)
 	_ = l.Row(&analyzers.Row{Analysis: "rtt", Key: "tcp:5 server", Frame: 34, Time: 1, Value: &value{RTT: 1500000}})
 	_ = l.Row(&analyzers.Row{Analysis: "rtt", Key: "x", Frame: 35, Time: 2, Value: value{Why: "y"}})
-	_ = l.Close()
+	_ = l.Flush()
 	want := `{"analysis":"rtt","key":"tcp:5 server","frame":34,"time":"1970-01-01T00:00:00.000000001Z","value":{"rtt":0.0015}}
 {"analysis":"rtt","key":"x","frame":35,"time":"1970-01-01T00:00:00.000000002Z","value":{"rtt":0,"why":"y"}}
 `
@@ -245,7 +245,7 @@ func TestEventLines(t *testing.T) {
 	if b.Len() == 0 {
 		t.Error("nothing was written before the end")
 	}
-	_ = l.Close()
+	_ = l.Flush()
 	if n := bytes.Count(b.Bytes(), []byte("\n")); n != 1000 {
 		t.Errorf("%d lines", n)
 	}

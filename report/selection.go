@@ -70,14 +70,14 @@ func (s *Selection) Only(words, protocols []string) error {
 			found = true
 		}
 		if !found {
-			return fmt.Errorf("%q is no kind of event and no protocol; there are: %s", w, strings.Join(choices(protocols), ", "))
+			return fmt.Errorf("%q is no kind of event and no protocol; there are: %s", w, strings.Join(Choices(protocols), ", "))
 		}
 	}
 	return nil
 }
 
-// choices lists all that Only takes, groups first.
-func choices(protocols []string) []string {
+// Choices lists all that Only takes, groups first.
+func Choices(protocols []string) []string {
 	var out []string
 	add := func(s string) {
 		if !slices.Contains(out, s) {

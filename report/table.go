@@ -1,6 +1,10 @@
 package report
 
-import "github.com/wiretale/wiretale/analyzers"
+import (
+	"io"
+
+	"github.com/wiretale/wiretale/analyzers"
+)
 
 const (
 	indent = 2
@@ -93,4 +97,18 @@ func (t *table) line(cells []string) string {
 		}
 	}
 	return string(b)
+}
+
+// Table writes rows under their columns, for people.
+func Table(w io.Writer, columns []analyzers.Column, rows [][]string, o Options) error {
+	p := page{paint: painter(o.Color), o: o}
+	t := newTable(columns, rows, o.Width, o.Width == 0)
+	p.put(dim, t.head(), 0)
+	p.line()
+	for _, row := range t.rows {
+		p.put(plain, t.line(row), 0)
+		p.line()
+	}
+	_, err := w.Write(p.buf)
+	return err
 }

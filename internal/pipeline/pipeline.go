@@ -36,6 +36,9 @@ type Config struct {
 	Questions []analyzers.Question
 	Rows      func(rows []analyzers.Row) error
 
+	// Start is called once, before all others, with the time of the first
+	// packet: from it relative times are counted, as in Wireshark.
+	Start func(events.Time)
 	// Progress is called a few times a second.
 	Progress func(Progress)
 	// Source, where set, is called once with the opened input.
@@ -205,6 +208,9 @@ func (r *run) write() error {
 		if err == nil {
 			evs := merger.Merge(j.Work)
 			frame, now = j.Frame, j.Time
+			if packets == 0 && len(j.Batch.Packets) > 0 && r.Start != nil {
+				r.Start(j.Batch.Packets[0].Time)
+			}
 			packets += uint64(len(j.Batch.Packets))
 			if r.Events != nil {
 				err = r.Events(evs)

@@ -1,0 +1,146 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"time"
+
+	"github.com/wiretale/wiretale/analyzers"
+	"github.com/wiretale/wiretale/analyzers/all"
+	"github.com/wiretale/wiretale/events"
+	"github.com/wiretale/wiretale/internal/pipeline"
+	"github.com/wiretale/wiretale/report"
+)
+
+func analyzeCommand() *command {
+	return &command{
+		name: "analyze", args: "FILE…",
+		short: "answer all questions: what is slow, lost or broken, and where",
+		long: `Analyze answers questions about captures. It prints a report of one screen:
+findings first, worst first, each with its frames and a Wireshark display
+filter; then a part for each question; then what was not decoded, and why.`,
+		examples: [][2]string{
+			{"wiretale analyze capture.pcapng", "the report"},
+			{"wiretale analyze --full capture.pcapng | less", "all of it"},
+			{"wiretale analyze --only dns,rtt monday.pcap tuesday.pcap.gz", "two questions over two files, merged by time"},
+			{"wiretale analyze --json capture.pcapng | jq 'select(.analysis==\"rtt\")'", "rows for programs"},
+			{"tcpdump -w - -c 10000 | wiretale analyze -", "packets as they come"},
+		},
+		values: map[string]func() []string{"only": questionNames, "limits": limitValues},
+		setup: func(c *call) func() error {
+			asJSON := c.flags.Bool("json", false, "print rows as JSON lines (wiretale schema describes them)")
+			full := c.flags.Bool("full", false, "the whole report, however long")
+			only := c.flags.StringArray("only", nil, "`questions` to answer, with commas between: "+strings.Join(questionNames(), ", "))
+			c.commonFlags()
+			return func() error {
+				p, err := c.pipeline()
+				if err != nil {
+					return err
+				}
+				if p.Questions, err = questions(split(*only)); err != nil {
+					return err
+				}
+				if *asJSON {
+					return c.rows(p)
+				}
+				return c.report(p, *full)
+			}
+		},
+	}
+}
+
+func questionNames() []string {
+	var names []string
+	for _, q := range all.Questions() {
+		names = append(names, q.Name)
+	}
+	return names
+}
+
+// questions are those of the names, or of the groups ("dns" has
+// "dns.transaction"); all without names.
+func questions(names []string) ([]analyzers.Question, error) {
+	if len(names) == 0 {
+		return all.Questions(), nil
+	}
+	var chosen []analyzers.Question
+	known := map[string]bool{}
+	for _, q := range all.Questions() {
+		wanted := false
+		for _, n := range names {
+			if n == q.Name || strings.HasPrefix(q.Name, n+".") {
+				known[n], wanted = true, true
+			}
+		}
+		if wanted {
+			chosen = append(chosen, q)
+		}
+	}
+	for _, n := range names {
+		if !known[n] {
+			return nil, usagef("%q is no question; there are: %s", n, strings.Join(questionNames(), ", "))
+		}
+	}
+	return chosen, nil
+}
+
+// rows prints the answers as JSON lines.
+func (c *call) rows(p pipeline.Config) error {
+	lines := report.NewRowLines(c.stdout)
+	p.Rows = func(rows []analyzers.Row) error {
+		for i := range rows {
+			if err := lines.Row(&rows[i]); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	bar := c.progress(true)
+	bar.watch(&p)
+	_, err := pipeline.Run(c.ctx, p)
+	bar.end()
+	return errors.Join(err, lines.Flush())
+}
+
+// report prints what a person reads, also of a run that did not come to its
+// end.
+func (c *call) report(p pipeline.Config, full bool) error {
+	summaries := make([]analyzers.Summary, len(p.Questions))
+	byName := map[string]analyzers.Summary{}
+	for i, q := range p.Questions {
+		summaries[i] = q.Summary()
+		byName[q.Name] = summaries[i]
+	}
+	p.Rows = func(rows []analyzers.Row) error {
+		for i := range rows {
+			byName[rows[i].Analysis].Add(&rows[i])
+		}
+		return nil
+	}
+	var cov report.Coverage
+	p.Want = report.CoverageKinds()
+	p.Events = func(evs []*events.Event) error {
+		for _, e := range evs {
+			cov.Event(e)
+		}
+		return nil
+	}
+	start := time.Now()
+	bar := c.progress(false)
+	bar.watch(&p)
+	stats, err := pipeline.Run(c.ctx, p)
+	bar.end()
+	if err != nil && stats.Packets == 0 {
+		return err // nothing to tell of
+	}
+	sections := make([]analyzers.Section, len(summaries))
+	for i, s := range summaries {
+		sections[i] = s.Section(full)
+	}
+	return errors.Join(err, report.Text(c.stdout, &report.Capture{
+		Name: captureName(p.Paths), Packets: stats.Packets, Bytes: stats.Bytes, First: stats.First, Last: stats.Last,
+		NotIP: stats.NotIP, Malformed: stats.Malformed, UnknownLink: stats.UnknownLink, CutBySnaplen: stats.CutBySnaplen,
+		Wall: time.Since(start), Interrupted: errors.Is(err, context.Canceled),
+	}, &cov, sections, report.Options{Color: c.color(), Width: c.out.width, Height: max(c.out.height-1, 0), Full: full}))
+}
