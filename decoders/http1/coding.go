@@ -1,0 +1,271 @@
+package http1
+
+import (
+	"bufio"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"hash"
+	"io"
+	"iter"
+	"strings"
+
+	"github.com/andybalholm/brotli"
+	"github.com/klauspost/compress/flate"
+	"github.com/klauspost/compress/gzip"
+	"github.com/klauspost/compress/zlib"
+	"github.com/klauspost/compress/zstd"
+
+	"github.com/wiretale/wiretale/decoders"
+	"github.com/wiretale/wiretale/events"
+)
+
+// hasher undoes the codings of a body and hashes what comes out, as the bytes
+// come in. The libraries pull; a coroutine (iter.Pull: no parallelism, it
+// runs only while write does) turns that into a push, so that no more is held
+// than the windows of the decompressors.
+type hasher struct {
+	limits *events.Limits
+	sum    hash.Hash
+	count  int64 // bytes hashed
+	wire   int64 // bytes given
+	coding string
+
+	in        []byte // given, not read yet
+	eof, gone bool
+	next      func() (struct{}, bool) // nil: no coding
+	stop      func()
+	over      bool // the coroutine has returned
+	err       error
+}
+
+var (
+	errDecodedBytes = errors.New("decoded-bytes")
+	errUnknown      = errors.New("unknown coding")
+	errGone         = errors.New("abandoned")
+)
+
+// newHasher makes a hasher for a body with these codings, in the order in
+// which they were applied (RFC 9110 section 8.4). Nil: one is not known.
+func newHasher(limits *events.Limits, codings string) *hasher {
+	h := &hasher{limits: limits, sum: sha256.New(), coding: codings}
+	var list []string
+	for rest, more := codings, codings != ""; more; {
+		var one string
+		one, rest, more = strings.Cut(rest, ",")
+		one = strings.ToLower(trim(one))
+		switch one {
+		case "", "identity":
+		case "x-gzip":
+			list = append(list, "gzip")
+		case "gzip", "deflate", "br", "zstd":
+			list = append(list, one)
+		default:
+			return nil
+		}
+	}
+	if len(list) == 0 {
+		return h
+	}
+	h.next, h.stop = iter.Pull(func(yield func(struct{}) bool) { h.err = h.decode(list, yield) })
+	return h
+}
+
+// write takes the next bytes of the body; p is read before it returns.
+func (h *hasher) write(p []byte) {
+	h.wire += int64(len(p))
+	if h.next == nil {
+		h.sum.Write(p)
+		h.count += int64(len(p))
+		return
+	}
+	h.in = p
+	h.resume()
+	h.in = nil
+}
+
+func (h *hasher) resume() {
+	if !h.over {
+		_, more := h.next()
+		h.over = !more
+	}
+}
+
+// abandon lets the coroutine go.
+func (h *hasher) abandon() {
+	h.gone = true
+	if h.stop != nil {
+		h.stop()
+		h.over = true
+	}
+}
+
+// finish puts the results into e, or says why there are none.
+func (h *hasher) finish(e *events.HTTPBody, from events.Dir, out decoders.Sink) {
+	h.eof = true
+	if h.next != nil {
+		h.resume()
+	}
+	var bad *codingError
+	switch {
+	case h.err == errDecodedBytes:
+		out.Limit("decoded-bytes", h.limits.DecodedBytes, "a body grows larger when decompressed; it is not hashed", h.wire)
+	case errors.As(h.err, &bad):
+		violation(from, out, bad.Error())
+	case h.err != nil:
+	case h.next != nil && h.count/int64(h.limits.DecodedRatio) > h.wire:
+		out.Limit("decoded-ratio", h.limits.DecodedRatio, "a body grows more when decompressed; it is not hashed", h.wire)
+	default:
+		e.DecodedBytes = h.count
+		e.SHA256 = hex.EncodeToString(h.sum.Sum(nil))
+	}
+}
+
+// source is the body as the libraries pull it.
+type source struct {
+	h     *hasher
+	yield func(struct{}) bool
+}
+
+func (s source) Read(p []byte) (int, error) {
+	for len(s.h.in) == 0 {
+		switch {
+		case s.h.gone:
+			return 0, errGone
+		case s.h.eof:
+			return 0, io.EOF
+		case !s.yield(struct{}{}):
+			s.h.gone = true
+			return 0, errGone
+		}
+	}
+	n := copy(p, s.h.in)
+	s.h.in = s.h.in[n:]
+	return n, nil
+}
+
+// codingError is the failure of one coding.
+type codingError struct {
+	coding    string
+	truncated bool
+}
+
+func (e *codingError) Error() string {
+	if e.truncated {
+		return fmt.Sprintf("body ends inside its coding %q", e.coding)
+	}
+	return fmt.Sprintf("body is not of its coding %q", e.coding)
+}
+
+// decode is the coroutine: the last coding applied is undone first.
+func (h *hasher) decode(list []string, yield func(struct{}) bool) (err error) {
+	if len(list) > h.limits.Nesting {
+		return &codingError{coding: h.coding}
+	}
+	// The libraries meet bytes made by anybody here.
+	defer func() {
+		if recover() != nil {
+			err = &codingError{coding: h.coding}
+		}
+	}()
+	var r io.Reader = source{h, yield}
+	for i := len(list) - 1; i >= 0; i-- {
+		l := &layer{h: h, coding: list[i], raw: bufio.NewReaderSize(r, 4096)}
+		defer l.close()
+		r = l
+	}
+	buf := make([]byte, 32<<10)
+	for {
+		n, err := r.Read(buf)
+		h.sum.Write(buf[:n])
+		h.count += int64(n)
+		if err == io.EOF {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// layer undoes one coding.
+type layer struct {
+	h      *hasher
+	coding string
+	raw    *bufio.Reader
+	r      io.Reader
+	closer func()
+	count  int64
+	err    error
+}
+
+func (l *layer) Read(p []byte) (n int, err error) {
+	if l.err != nil {
+		return 0, l.err
+	}
+	if l.r == nil {
+		l.err = l.open()
+	}
+	if l.err == nil {
+		n, l.err = l.r.Read(p)
+		if l.count += int64(n); l.count > int64(l.h.limits.DecodedBytes) {
+			return 0, l.fail(errDecodedBytes)
+		}
+	}
+	if l.err != nil && l.err != io.EOF {
+		l.fail(l.err)
+	}
+	return n, l.err
+}
+
+// fail keeps our own errors and names all others by the coding.
+func (l *layer) fail(err error) error {
+	var inner *codingError
+	switch {
+	case errors.Is(err, errGone), errors.Is(err, errDecodedBytes), errors.As(err, &inner):
+		l.err = err
+	default:
+		l.err = &codingError{l.coding, errors.Is(err, io.ErrUnexpectedEOF)}
+	}
+	return l.err
+}
+
+// open starts the decompressor. A body of no bytes has no coding to undo.
+func (l *layer) open() (err error) {
+	head, err := l.raw.Peek(2)
+	if len(head) == 0 {
+		return err
+	}
+	switch l.coding {
+	case "gzip":
+		l.r, err = gzip.NewReader(l.raw)
+		if err == io.EOF {
+			err = io.ErrUnexpectedEOF
+		}
+	case "deflate":
+		// RFC 9110 section 8.4.1.2 means zlib (RFC 1950); some send bare
+		// deflate (RFC 1951), and browsers take both.
+		if len(head) == 2 && head[0]&0x0f == 8 && (int(head[0])<<8|int(head[1]))%31 == 0 {
+			l.r, err = zlib.NewReader(l.raw)
+		} else {
+			l.r = flate.NewReader(l.raw)
+		}
+	case "br":
+		l.r = brotli.NewReader(l.raw)
+	case "zstd":
+		// RFC 9659: no window beyond 8 MiB in this coding.
+		var z *zstd.Decoder
+		z, err = zstd.NewReader(l.raw, zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true), zstd.WithDecoderMaxWindow(8<<20))
+		if err == nil {
+			l.r, l.closer = z, z.Close
+		}
+	}
+	return err
+}
+
+func (l *layer) close() {
+	if l.closer != nil {
+		l.closer()
+	}
+}
