@@ -1,9 +1,20 @@
 // Package all is the one list of questions. It must not hold logic.
 package all
 
-import "github.com/wiretale/wiretale/analyzers"
+import (
+	"github.com/wiretale/wiretale/analyzers"
+	"github.com/wiretale/wiretale/analyzers/holtcp"
+	"github.com/wiretale/wiretale/analyzers/loss"
+	"github.com/wiretale/wiretale/analyzers/mix"
+	"github.com/wiretale/wiretale/analyzers/rtt"
+)
 
-// Questions lists every analysis, by name.
+// Questions lists every analysis, in the order of the report.
 func Questions() []analyzers.Question {
-	return []analyzers.Question{}
+	return []analyzers.Question{
+		rtt.Question,
+		loss.Question,
+		holtcp.Question,
+		mix.Question,
+	}
 }
