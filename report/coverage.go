@@ -60,7 +60,7 @@ func (t *tally) add(name string, bytes uint64) {
 	s.bytes += bytes
 }
 
-// top lists the names with the most, at most k: "tls 10, quic 2, 3 others".
+// top lists the names with the most, at most k: "tls ×10, quic ×2, 3 others".
 func (t *tally) top(k int) string {
 	type named struct {
 		name string
@@ -79,7 +79,7 @@ func (t *tally) top(k int) string {
 			parts = append(parts, strconv.Itoa(len(all)-k)+" others")
 			break
 		}
-		parts = append(parts, a.name+" "+analyzers.CountText(int64(a.n)))
+		parts = append(parts, a.name+" ×"+analyzers.CountText(int64(a.n)))
 	}
 	return strings.Join(parts, ", ")
 }

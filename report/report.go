@@ -53,7 +53,7 @@ func Text(w io.Writer, c *Capture, cov *Coverage, sections []analyzers.Section, 
 	}
 	rest := cov.notDecoded(c, names)
 	found := findings(sections)
-	plan := p.plan(len(rest), len(found), sections)
+	plan := p.plan(len(rest), found, sections)
 
 	p.header(c)
 	p.findings(found, plan.findings)
@@ -121,10 +121,10 @@ type layout struct {
 	rows     []int // of the table of each section
 }
 
-// plan shares the lines of the screen out: at most half of what is free to the
+// plan shares the lines of the screen out: about a third of what is free to the
 // findings, what is left to the tables in turn.
-func (p *page) plan(rest, found int, sections []analyzers.Section) layout {
-	l := layout{findings: found, rows: make([]int, len(sections))}
+func (p *page) plan(rest int, found []analyzers.Finding, sections []analyzers.Section) layout {
+	l := layout{findings: len(found), rows: make([]int, len(sections))}
 	if p.o.Full {
 		for i := range sections {
 			l.rows[i] = len(sections[i].Rows)
@@ -132,9 +132,20 @@ func (p *page) plan(rest, found int, sections []analyzers.Section) layout {
 		return l
 	}
 	const header, titles, footer = 1, 2 + 1, 1 + 1
-	free := p.o.Height - header - titles - footer - rest - len(sections)
-	l.findings = min(found, max(free/4, 3))
-	free -= 2*l.findings + 1
+	free := p.o.Height - header - titles - footer - rest - 1
+	for i := range sections {
+		// With rows left out, the title is longer.
+		n := len(sections[i].Rows)
+		free -= max(len(p.lead(&sections[i], n)), len(p.lead(&sections[i], min(n-1, 10))))
+	}
+	most := max(free/3, 4)
+	for i := range found {
+		if most -= p.cost(&found[i]); most < 0 && i > 0 {
+			l.findings = i
+			break
+		}
+		free -= p.cost(&found[i])
+	}
 	const few = 3
 	for i := range sections {
 		n := min(len(sections[i].Rows), few)
@@ -177,16 +188,42 @@ func (p *page) findings(found []analyzers.Finding, n int) {
 		p.put(dim, "  "+strconv.Itoa(n)+" of "+strconv.Itoa(len(found))+", worst first (--full for all)", used)
 	}
 	p.line()
-	for _, f := range found[:n] {
+	for i := range found[:n] {
+		f := &found[i]
 		s := severities[min(int(f.Severity), len(severities)-1)]
-		used := p.put(s.style, "  "+s.name+"    "[len(s.name):], 0)
-		p.put(plain, "  "+clean(f.Text), used)
-		p.line()
-		if where := evidence(&f); where != "" {
-			p.put(dim, "        "+clean(where), 0)
+		p.buf = p.paint.append(p.buf, s.style, "  "+s.name+"      "[:findingIndent-2-len(s.name)])
+		for j, text := range p.findingText(f) {
+			if j > 0 {
+				p.buf = pad(p.buf, findingIndent)
+			}
+			p.buf = append(p.buf, text...)
+			p.line()
+		}
+		if where := evidence(f); where != "" {
+			// Not cut and not broken, so that the filter can be copied.
+			p.buf = p.paint.append(pad(p.buf, findingIndent), dim, clean(where))
 			p.line()
 		}
 	}
+}
+
+const findingIndent = 8
+
+func (p *page) findingText(f *analyzers.Finding) []string {
+	room := max(p.o.Width-findingIndent, 0)
+	return wrap(clean(f.Text), room, room)
+}
+
+// cost is how many lines of the screen a finding takes.
+func (p *page) cost(f *analyzers.Finding) int {
+	n := len(p.findingText(f))
+	if where := evidence(f); where != "" {
+		n++
+		if p.o.Width > 0 {
+			n += (findingIndent + width(clean(where)) - 1) / p.o.Width
+		}
+	}
+	return n
 }
 
 // evidence says where to look: frames and a Wireshark filter.
@@ -223,19 +260,22 @@ func (p *page) section(s *analyzers.Section, rows int) {
 	if rows > 0 || !p.afterLead() {
 		p.blank()
 	}
-	used := p.put(bold, clean(s.Title), 0)
-	lead := clean(s.Lead)
-	if all := len(s.Rows) + s.More; rows > 0 && rows < all {
-		shown := strconv.Itoa(rows) + " of " + analyzers.CountText(int64(all))
-		if lead != "" {
-			lead += " "
+	for i, text := range p.lead(s, rows) {
+		if i > 0 {
+			p.buf = pad(p.buf, indent)
+			p.put(plain, text, indent)
+			p.line()
+			continue
 		}
-		lead += "(" + shown + " shown)"
+		used := p.put(bold, clean(s.Title), 0)
+		if n := shown(s, rows); n != "" {
+			used = p.put(dim, n, used)
+		}
+		if text != "" {
+			p.put(plain, "  "+text, used)
+		}
+		p.line()
 	}
-	if lead != "" {
-		p.put(plain, "  "+lead, used)
-	}
-	p.line()
 	if rows == 0 {
 		return
 	}
@@ -246,6 +286,21 @@ func (p *page) section(s *analyzers.Section, rows int) {
 		p.put(plain, t.line(row), 0)
 		p.line()
 	}
+}
+
+// lead is the leading sentence of s in lines; the first stands behind the
+// title.
+func (p *page) lead(s *analyzers.Section, rows int) []string {
+	title := width(clean(s.Title)) + width(shown(s, rows)) + 2
+	return wrap(clean(s.Lead), max(p.o.Width-title, 0), max(p.o.Width-indent, 0))
+}
+
+// shown says how many rows are, where not all are.
+func shown(s *analyzers.Section, rows int) string {
+	if all := len(s.Rows) + s.More; rows > 0 && rows < all {
+		return " (" + strconv.Itoa(rows) + " of " + analyzers.CountText(int64(all)) + ")"
+	}
+	return ""
 }
 
 // afterLead reports whether the last line is a section's that had no table:

@@ -82,11 +82,11 @@ RTT  12 of them.
   10.0.0.1 → 世界    100
 
 Not decoded
-  encrypted       1 flow, 2.00 kB: tls 1
-  unknown         1 flow, 50 B: tcp/80 1
-  never captured  1.46 kB in 1 gap (found by: acked 1)
-  limits          1 limit reached: flows 1 (raise with --limits)
-  malformed       1 violation of a protocol: http1 1 (decode --only flow.violation)
+  encrypted       1 flow, 2.00 kB: tls ×1
+  unknown         1 flow, 50 B: tcp/80 ×1
+  never captured  1.46 kB in 1 gap (found by: acked ×1)
+  limits          1 limit reached: flows ×1 (raise with --limits)
+  malformed       1 violation of a protocol: http1 ×1 (decode --only flow.violation)
   packets         7 not IP
   roles guessed   1 flow joined midway: who is the client was decided by content or port
 1,234 packets, 5.00 MB in 10.0 ms: 123,400 packets/s, 500 MB/s
@@ -132,13 +132,16 @@ func TestTextFitsTheScreen(t *testing.T) {
 					if h == 0 {
 						high = 40
 					}
-					if len(lines) > high {
-						t.Errorf("height %d, %d rows, %d findings: %d lines\n%s", h, rows, more, len(lines), b.String())
-					}
+					used := 0
 					for _, l := range lines {
-						if width(l) > w {
+						used += 1 + max(width(l)-1, 0)/w
+						// A filter is not cut, so that it can be copied.
+						if width(l) > w && !strings.Contains(l, "dns.id") {
 							t.Errorf("width %d: %q", w, l)
 						}
+					}
+					if used > high {
+						t.Errorf("width %d, height %d, %d rows, %d findings: %d lines\n%s", w, h, rows, more, used, b.String())
 					}
 				}
 			}

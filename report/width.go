@@ -77,6 +77,29 @@ func truncate(s string, max int) string {
 	return s
 }
 
+// wrap breaks s into lines of at most first columns, then max each, at spaces
+// where it can. max 0: one line.
+func wrap(s string, first, max int) []string {
+	if max <= 0 || width(s) <= first {
+		return []string{s}
+	}
+	var lines []string
+	room := first
+	line, used := "", 0
+	for word := range strings.SplitSeq(s, " ") {
+		w := width(word)
+		if used > 0 && used+1+w <= room {
+			line, used = line+" "+word, used+1+w
+			continue
+		}
+		if line != "" || len(lines) == 0 && w > room {
+			lines, room = append(lines, line), max // the first may be left empty
+		}
+		line, used = truncate(word, max), min(w, max)
+	}
+	return append(lines, line)
+}
+
 const spaces = "                                                                "
 
 // pad appends n spaces.

@@ -1,6 +1,7 @@
 package report
 
 import (
+	"slices"
 	"testing"
 	"unicode"
 	"unicode/utf8"
@@ -36,6 +37,36 @@ func TestWidthAndTruncate(t *testing.T) {
 		s, n := clean(rapid.String().Draw(t, "s")), rapid.IntRange(0, 20).Draw(t, "max")
 		if got := truncate(s, n); width(got) > n || !utf8.ValidString(got) {
 			t.Fatalf("truncate(%q, %d) = %q", s, n, got)
+		}
+	})
+}
+
+func TestWrap(t *testing.T) {
+	tests := []struct {
+		in         string
+		first, max int
+		want       []string
+	}{
+		{"", 5, 10, []string{""}},
+		{"one two three", 0, 0, []string{"one two three"}},
+		{"one two three", 13, 13, []string{"one two three"}},
+		{"one two three", 8, 9, []string{"one two", "three"}},
+		{"one two three", 2, 7, []string{"", "one two", "three"}},
+		{"extraordinary", 4, 6, []string{"", "extra…"}},
+		{"a extraordinary b", 4, 6, []string{"a", "extra…", "b"}},
+	}
+	for _, tt := range tests {
+		if got := wrap(tt.in, tt.first, tt.max); !slices.Equal(got, tt.want) {
+			t.Errorf("wrap(%q, %d, %d) = %q, want %q", tt.in, tt.first, tt.max, got, tt.want)
+		}
+	}
+	rapid.Check(t, func(t *rapid.T) {
+		s := clean(rapid.String().Draw(t, "s"))
+		first, n := rapid.IntRange(0, 20).Draw(t, "first"), rapid.IntRange(1, 20).Draw(t, "max")
+		for i, l := range wrap(s, first, n) {
+			if w := width(l); i == 0 && w > first || w > n && i > 0 {
+				t.Fatalf("wrap(%q, %d, %d): line %d is %q", s, first, n, i, l)
+			}
 		}
 	})
 }

@@ -31,7 +31,7 @@ filter; then a part for each question; then what was not decoded, and why.`,
 		setup: func(c *call) func() error {
 			asJSON := c.flags.Bool("json", false, "print rows as JSON lines (wiretale schema describes them)")
 			full := c.flags.Bool("full", false, "the whole report, however long")
-			only := c.flags.StringArray("only", nil, "`questions` to answer, with commas between: "+strings.Join(questionNames(), ", "))
+			only := c.flags.StringArray("only", nil, "only these `questions`, with commas between: "+strings.Join(questionNames(), ", "))
 			c.commonFlags()
 			return func() error {
 				p, err := c.pipeline()

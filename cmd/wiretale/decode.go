@@ -24,9 +24,9 @@ stream (as Wireshark numbers it), who spoke to whom, protocol, and a summary.`,
 		values: map[string]func() []string{"only": onlyValues, "limits": limitValues},
 		setup: func(c *call) func() error {
 			asJSON := c.flags.Bool("json", false, "print events as JSON lines (wiretale schema describes them)")
-			only := c.flags.StringArray("only", nil, "`kinds` of events or protocols, with commas between: dns, http, tcp, flow, http.request, tcp.rtt, …")
-			streams := c.flags.StringArray("stream", nil, "`tcp:5`: only this stream (or several, with commas between)")
-			frames := c.flags.StringArray("frames", nil, "`10-90`: only events completed in these frames (or several ranges)")
+			only := c.flags.StringArray("only", nil, "only these `kinds` of events or protocols: dns, http, tcp, flow, http.request, tcp.rtt, … (several with commas between)")
+			streams := c.flags.StringArray("stream", nil, "only this `stream`: tcp:5, udp:0 (several with commas between)")
+			frames := c.flags.StringArray("frames", nil, "only what was completed in this `range` of frames: 10-90, 10-, 10 (several with commas between)")
 			c.commonFlags()
 			return func() error {
 				p, err := c.pipeline()
