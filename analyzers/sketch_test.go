@@ -18,20 +18,20 @@ func TestSketch(t *testing.T) {
 			s.Add(n, limit)
 		}
 		slices.Sort(ns)
-		near := func(what string, got, want int64) {
-			off := math.Abs(float64(got) - float64(want))
-			if !s.Approximate() && got != want || off > 0.0079*float64(want) {
-				t.Fatalf("%s: %d, want %d", what, got, want)
+		// A mean of two loses half a unit when it is made whole.
+		near := func(what string, got int64, want, whole float64) {
+			off := math.Abs(float64(got) - want)
+			if off > whole && (!s.Approximate() || off > whole+0.0079*want) {
+				t.Fatalf("%s: %d, want %f", what, got, want)
 			}
 		}
 		if s.Approximate() != (len(ns) > limit) || s.Count() != uint64(len(ns)) || s.Min() != ns[0] || s.Max() != ns[len(ns)-1] {
 			t.Fatalf("%+v", s)
 		}
 		for _, p := range []uint64{1, 50, 95, 99, 100} {
-			near("percentile", s.Percentile(p), ns[int(math.Ceil(float64(p)*float64(len(ns))/100))-1])
+			near("percentile", s.Percentile(p), float64(ns[int(math.Ceil(float64(p)*float64(len(ns))/100))-1]), 0)
 		}
 		n := len(ns)
-		a, b := ns[(n-1)/2], ns[n/2]
-		near("median", s.Median(), a+(b-a)/2)
+		near("median", s.Median(), float64(ns[(n-1)/2])/2+float64(ns[n/2])/2, 0.5)
 	})
 }

@@ -1,6 +1,7 @@
 package analyzers
 
 import (
+	"math"
 	"math/bits"
 
 	"github.com/wiretale/wiretale/events"
@@ -21,7 +22,7 @@ type wheel struct {
 	ring    [][]due
 	spare   []due
 	shift   uint  // a slot is 1<<shift nanoseconds wide
-	cur     int64 // the slot of now
+	cur     int64 // where turn goes on: the slot of now, or of the first key
 	now     events.Time
 	started bool
 	len     int
@@ -33,6 +34,7 @@ const wheelSlots = 256
 // init chooses slots so that idle spans 64 to 128 of them.
 func (w *wheel) init(idle events.Duration) {
 	w.idle = idle
+	w.now = math.MinInt64
 	if b := bits.Len64(uint64(max(idle, 0))); b > 7 {
 		w.shift = uint(b - 7)
 	}
@@ -49,8 +51,7 @@ func (w *wheel) add(d due) {
 	if !w.started {
 		w.started = true
 		w.ring = make([][]due, wheelSlots)
-		w.now = d.at.Add(-w.idle)
-		w.cur = int64(w.now) >> w.shift
+		w.cur = int64(max(w.now, d.at.Add(-w.idle))) >> w.shift
 	}
 	s := min(max(int64(d.at)>>w.shift, w.cur), w.cur+wheelSlots-1) & (wheelSlots - 1)
 	w.ring[s] = append(w.ring[s], d)
@@ -60,12 +61,12 @@ func (w *wheel) add(d due) {
 // turn sets the clock to now (never back) and calls check for each entry that
 // is due before it. check says when it is really due, or false to drop it.
 func (w *wheel) turn(now events.Time, check func(due) (events.Time, bool)) {
+	w.now = max(w.now, now)
 	if !w.started {
 		return
 	}
-	w.now = max(w.now, now)
 	from := w.cur
-	w.cur = int64(w.now) >> w.shift
+	w.cur = max(from, int64(w.now)>>w.shift)
 	for s := from; s <= w.cur && s < from+wheelSlots; s++ {
 		i := s & (wheelSlots - 1)
 		list := w.ring[i]
