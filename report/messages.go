@@ -35,8 +35,13 @@ type message struct {
 // holdLines is how many lines are held to find the widths of columns.
 const holdLines = 200
 
-// maxWho bounds the column of addresses.
-const maxWho = 100
+// The column of addresses is at most maxWho wide; on a narrow screen it gives
+// way to the summary, down to minWho.
+const (
+	maxWho     = 100
+	minWho     = 23
+	minSummary = 36
+)
 
 // nameSlots bounds the addresses of flows that are kept as text.
 const nameSlots = 1024
@@ -66,7 +71,17 @@ func (m *Messages) Event(e *events.Event) error {
 	for i := range m.columns {
 		m.columns[i] = max(m.columns[i], width(line.cells[i]))
 	}
-	m.columns[3] = min(m.columns[3], maxWho)
+	who := maxWho
+	if m.width > 0 {
+		who = m.width - minSummary
+		for i, w := range m.columns {
+			who -= gap
+			if i != 3 {
+				who -= w
+			}
+		}
+	}
+	m.columns[3] = min(m.columns[3], max(who, minWho))
 	if m.holding {
 		m.held = append(m.held, line)
 		if len(m.held) < holdLines {
@@ -177,20 +192,21 @@ func (m *Messages) set(l *message) {
 	b := m.buf
 	used := 0
 	for i, c := range l.cells {
-		gap := m.columns[i] - width(c)
+		c = truncate(c, m.columns[i])
+		free := m.columns[i] - width(c)
 		if i < 2 {
-			b = pad(b, gap)
+			b = pad(b, free)
 		}
 		b = m.paint.append(b, cellStyles[i], c)
 		if i >= 2 {
-			b = pad(b, gap)
+			b = pad(b, free)
 		}
-		b = append(b, "  "...)
-		used += max(m.columns[i], width(c)) + 2
+		b = pad(b, gap)
+		used += m.columns[i] + gap
 	}
 	s := l.summary
 	if m.width > 0 {
-		s = truncate(s, max(m.width-used, 20))
+		s = truncate(s, max(m.width-used, 0))
 	}
 	b = m.paint.append(b, l.style, s)
 	m.buf = append(b, '\n')

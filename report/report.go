@@ -51,7 +51,7 @@ func Text(w io.Writer, c *Capture, cov *Coverage, sections []analyzers.Section, 
 	if o.Full {
 		names = maxNames
 	}
-	rest := cov.notDecoded(c, names)
+	rest := p.labelled(cov.notDecoded(c, names))
 	found := findings(sections)
 	plan := p.plan(len(rest), found, sections)
 
@@ -72,6 +72,7 @@ type page struct {
 	paint painter
 	o     Options
 	buf   []byte
+	led   bool // the last part had no table: such are set without a blank line between them
 }
 
 // line ends the line that was begun.
@@ -257,9 +258,10 @@ func evidence(f *analyzers.Finding) string {
 }
 
 func (p *page) section(s *analyzers.Section, rows int) {
-	if rows > 0 || !p.afterLead() {
+	if rows > 0 || !p.led {
 		p.blank()
 	}
+	p.led = rows == 0
 	for i, text := range p.lead(s, rows) {
 		if i > 0 {
 			p.buf = pad(p.buf, indent)
@@ -303,31 +305,36 @@ func shown(s *analyzers.Section, rows int) string {
 	return ""
 }
 
-// afterLead reports whether the last line is a section's that had no table:
-// such are set without a blank line between them.
-func (p *page) afterLead() bool {
-	b := strings.TrimSuffix(string(p.buf), "\n")
-	last := b[strings.LastIndexByte(b, '\n')+1:]
-	return last != "" && last[0] != ' '
-}
-
-func (p *page) notDecoded(rest [][2]string) {
+func (p *page) notDecoded(rest []string) {
 	used := p.put(bold, "Not decoded", 0)
 	if len(rest) == 0 {
 		p.put(dim, "  nothing: every flow was recognised and read to its end", used)
-		p.line()
-		return
 	}
 	p.line()
-	label := 0
-	for _, r := range rest {
-		label = max(label, width(r[0]))
-	}
-	for _, r := range rest {
-		text := "  " + r[0] + strings.Repeat(" ", label-width(r[0])) + "  " + clean(r[1])
+	for _, text := range rest {
 		p.put(plain, text, 0)
 		p.line()
 	}
+}
+
+// labelled sets texts behind their labels.
+func (p *page) labelled(texts [][2]string) []string {
+	label := 0
+	for _, t := range texts {
+		label = max(label, width(t[0]))
+	}
+	label += indent + gap
+	room := max(p.o.Width-label, 0)
+	var lines []string
+	for _, t := range texts {
+		line := append(pad(nil, indent), t[0]...)
+		for _, text := range wrap(clean(t[1]), room, room) {
+			line = append(pad(line, label-width(string(line))), text...)
+			lines = append(lines, string(line))
+			line = line[:0]
+		}
+	}
+	return lines
 }
 
 func (p *page) footer(c *Capture) {

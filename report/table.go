@@ -10,7 +10,9 @@ const (
 	indent = 2
 	gap    = 2
 	// minCell is as narrow as a column of text is made to fit the screen.
-	minCell = 12
+	minCell = 15
+	// fewColumns are kept, however narrow the screen.
+	fewColumns = 3
 	// maxCell is how wide a column of text may be where no screen says so.
 	maxCell = 72
 )
@@ -48,23 +50,31 @@ func newTable(columns []analyzers.Column, rows [][]string, screen int, wideCells
 	return t
 }
 
-// shrink takes from the widest column of text until all fit or none can give.
+// shrink takes from the widest column of text until all fit; where that is not
+// enough, the last columns are left out.
 func (t *table) shrink(screen int) {
 	total := indent - gap
 	for _, w := range t.widths {
 		total += w + gap
 	}
-	for ; total > screen; total-- {
+	for total > screen {
 		widest := -1
 		for i, c := range t.columns {
 			if !c.Right && t.widths[i] > minCell && (widest < 0 || t.widths[i] > t.widths[widest]) {
 				widest = i
 			}
 		}
-		if widest < 0 {
+		last := len(t.widths) - 1
+		switch {
+		case widest >= 0:
+			t.widths[widest]--
+			total--
+		case last >= fewColumns:
+			total -= t.widths[last] + gap
+			t.widths, t.columns = t.widths[:last], t.columns[:last]
+		default:
 			return
 		}
-		t.widths[widest]--
 	}
 }
 
@@ -80,8 +90,8 @@ func (t *table) head() string {
 // line sets one row.
 func (t *table) line(cells []string) string {
 	b := pad(nil, indent)
-	last := len(cells) - 1
-	for i, c := range cells {
+	last := len(t.widths) - 1
+	for i, c := range cells[:len(t.widths)] {
 		c = truncate(c, t.widths[i])
 		n := t.widths[i] - width(c)
 		if t.columns[i].Right {

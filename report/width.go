@@ -78,7 +78,7 @@ func truncate(s string, max int) string {
 }
 
 // wrap breaks s into lines of at most first columns, then max each, at spaces
-// where it can. max 0: one line.
+// where it can, but not between a figure and its unit. max 0: one line.
 func wrap(s string, first, max int) []string {
 	if max <= 0 || width(s) <= first {
 		return []string{s}
@@ -86,7 +86,7 @@ func wrap(s string, first, max int) []string {
 	var lines []string
 	room := first
 	line, used := "", 0
-	for word := range strings.SplitSeq(s, " ") {
+	for _, word := range unbroken(s) {
 		w := width(word)
 		if used > 0 && used+1+w <= room {
 			line, used = line+" "+word, used+1+w
@@ -98,6 +98,21 @@ func wrap(s string, first, max int) []string {
 		line, used = truncate(word, max), min(w, max)
 	}
 	return append(lines, line)
+}
+
+// unbroken are the words of s; what follows a digit stays with it.
+func unbroken(s string) []string {
+	var out []string
+	for word := range strings.SplitSeq(s, " ") {
+		if n := len(out); n > 0 {
+			if last := out[n-1]; last != "" && last[len(last)-1] >= '0' && last[len(last)-1] <= '9' {
+				out[n-1] = last + " " + word
+				continue
+			}
+		}
+		out = append(out, word)
+	}
+	return out
 }
 
 const spaces = "                                                                "

@@ -53,6 +53,7 @@ func TestWrap(t *testing.T) {
 		{"one two three", 8, 9, []string{"one two", "three"}},
 		{"one two three", 2, 7, []string{"", "one two", "three"}},
 		{"extraordinary", 4, 6, []string{"", "extra…"}},
+		{"it took 12.3 ms", 12, 12, []string{"it took", "12.3 ms"}},
 		{"a extraordinary b", 4, 6, []string{"a", "extra…", "b"}},
 	}
 	for _, tt := range tests {
