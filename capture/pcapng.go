@@ -171,14 +171,17 @@ func (g *pcapng) parse(r *reader, out []Packet) (n, want int) {
 		// Some writers leave the padding out of the length; it is there.
 		size := int(total+3) &^ 3
 		if len(b) < size {
-			if len(b) >= 28 && !g.plausible(r, kind, b, total) {
+			if len(b) >= 28 && !g.plausible(r, kind, b, size) {
 				return n, 0
 			}
 			return n, size
 		}
 		body := b[8 : size-4 : size-4]
 		if end := g.u32(b[size-4:]); end != total {
-			g.mismatch(r, total, end)
+			// The fault told must not depend on how much was in the buffer.
+			if g.plausible(r, kind, b, size) {
+				g.mismatch(r, total, end)
+			}
 			return n, 0
 		}
 		switch kind {
@@ -233,7 +236,7 @@ func (g *pcapng) skip(r *reader, total uint32) {
 
 // plausible checks what can be seen of a block that is not all there yet, so
 // that a lying length is told at once. b has at least 28 bytes.
-func (g *pcapng) plausible(r *reader, kind uint32, b []byte, total uint32) bool {
+func (g *pcapng) plausible(r *reader, kind uint32, b []byte, size int) bool {
 	if kind != blockEnhanced && kind != blockOldPacket {
 		return true
 	}
@@ -242,7 +245,7 @@ func (g *pcapng) plausible(r *reader, kind uint32, b []byte, total uint32) bool 
 		iface = uint32(g.u16(b[8:]))
 	}
 	i := g.iface(r, iface)
-	return i != nil && g.fits(r, i, g.u32(b[20:]), total-32)
+	return i != nil && g.fits(r, i, g.u32(b[20:]), uint32(size-32))
 }
 
 // iface finds an interface of the section, or sets the fault.
@@ -259,7 +262,7 @@ func (g *pcapng) fits(r *reader, i *sectionIface, captured, room uint32) bool {
 	switch {
 	case captured > i.max:
 		r.fail(r.pos, "a packet claims %d bytes, more than the %d that this interface may have", captured, i.max)
-	case captured > (room+3)&^3:
+	case captured > room:
 		r.fail(r.pos, "a packet claims %d bytes in a block that has room for %d", captured, room)
 	default:
 		return true
