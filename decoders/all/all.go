@@ -4,11 +4,19 @@ package all
 import (
 	"github.com/wiretale/wiretale/decoders"
 	"github.com/wiretale/wiretale/decoders/dns"
+	"github.com/wiretale/wiretale/decoders/http1"
+	"github.com/wiretale/wiretale/decoders/opaque"
 )
 
 // Protos are all protocols, in the order in which they are probed.
 func Protos() []decoders.Proto {
 	return []decoders.Proto{
 		dns.Proto,
+		http1.Proto,
+		opaque.TLS,
+		opaque.SSH,
+		opaque.DTLS,
+		opaque.QUIC,
+		opaque.WireGuard,
 	}
 }

@@ -92,7 +92,7 @@ func (s *stream) Data(w decoders.Window, out decoders.Sink) (used, want int, err
 		d.body.bytes += n
 		return len(w.Bytes), 0, nil
 	}
-	c := call{s: s, d: d, w: &w, out: out}
+	c := call{s: s, d: d, w: w, out: out}
 	for c.off < len(w.Bytes) {
 		st, off := d.state, c.off
 		want, err = c.step()
@@ -117,7 +117,7 @@ func (s *stream) Data(w decoders.Window, out decoders.Sink) (used, want int, err
 type call struct {
 	s        *stream
 	d        *side
-	w        *decoders.Window
+	w        decoders.Window
 	out      decoders.Sink
 	off      int // bytes taken so far
 	switched bool

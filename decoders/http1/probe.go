@@ -32,9 +32,8 @@ func probe(from events.Dir, head []byte) (decoders.Verdict, events.Dir) {
 	if ok && l.version != "" {
 		return decoders.Yes, events.FromClient
 	}
-	// A simple request stands alone (RFC 1945 section 4.1), and only with a
-	// target that other line protocols with a GET of their own do not use.
-	if t := b[l.targetStart:l.targetEnd]; ok && (bytes.HasPrefix(t, []byte("/")) || bytes.HasPrefix(t, []byte("http://"))) && len(skipBlank(b[nl+1:])) == 0 {
+	// A simple request stands alone (RFC 1945 section 4.1).
+	if ok && len(skipBlank(b[nl+1:])) == 0 {
 		return decoders.Yes, events.FromClient
 	}
 	return later(from, b)

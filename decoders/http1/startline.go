@@ -91,10 +91,11 @@ func parseRequestLine(line []byte) (l requestLine, ok bool) {
 	l.methodEnd = i
 	l.targetStart = i + 1
 	l.targetEnd = len(line)
-	if v := len(line) - len("HTTP/1.1"); v > i && isVersion(line[v:]) && line[v-1] == ' ' {
+	if v := len(line) - len("HTTP/1.1"); v > i+1 && isVersion(line[v:]) && line[v-1] == ' ' {
 		l.targetEnd = v - 1
 		l.version = versionName(line[v:])
-	} else if string(line[:i]) != "GET" {
+	} else if t := line[i+1:]; string(line[:i]) != "GET" || !bytes.HasPrefix(t, []byte("/")) && !bytes.HasPrefix(t, []byte("http://")) {
+		// Other line protocols have a GET of their own, with other arguments.
 		return l, false
 	}
 	for l.targetStart < l.targetEnd && line[l.targetStart] == ' ' {

@@ -1,0 +1,65 @@
+// Package opaque recognises protocols whose content cannot be read (yet):
+// their probes are strict, and what follows is passed over without a look. It
+// must not say anything but the name.
+package opaque
+
+import (
+	"github.com/wiretale/wiretale/decoders"
+	"github.com/wiretale/wiretale/events"
+)
+
+// The protocols.
+var (
+	TLS = decoders.Proto{
+		Name: "tls", TCPPorts: []uint16{443, 465, 563, 636, 853, 989, 990, 992, 993, 994, 995, 5061, 5223, 6697, 8443},
+		Probe: probeTLS, Stream: newStream, Encrypted: true,
+		Doc: "TLS 1.0 to 1.3 and SSL 3.0: recognised, not decrypted",
+	}
+	SSH = decoders.Proto{
+		Name: "ssh", TCPPorts: []uint16{22},
+		Probe: probeSSH, Stream: newStream, Encrypted: true,
+		Doc: "SSH: recognised, not decrypted",
+	}
+	QUIC = decoders.Proto{
+		Name: "quic", UDPPorts: []uint16{443, 853, 8443},
+		Probe: probeQUIC, Datagram: newDatagram, Shared: true, Encrypted: true,
+		Doc: "QUIC (versions 1 and 2, drafts, Google's): recognised, not decrypted",
+	}
+	DTLS = decoders.Proto{
+		Name:  "dtls",
+		Probe: probeDTLS, Datagram: newDatagram, Shared: true, Encrypted: true,
+		Doc: "DTLS 1.0 to 1.3: recognised, not decrypted",
+	}
+	WireGuard = decoders.Proto{
+		Name: "wireguard", UDPPorts: []uint16{51820},
+		Probe: probeWireGuard, Datagram: newDatagram, Shared: true, Encrypted: true,
+		Doc: "WireGuard: recognised, not decrypted",
+	}
+)
+
+// Protos are all protocols of this package, in the order in which they are
+// probed.
+func Protos() []decoders.Proto {
+	return []decoders.Proto{TLS, SSH, DTLS, QUIC, WireGuard}
+}
+
+// closed takes everything and says nothing. It has no state, so that one
+// value serves all flows.
+type closed struct{}
+
+func newStream(decoders.Env) decoders.Stream     { return closed{} }
+func newDatagram(decoders.Env) decoders.Datagram { return closed{} }
+
+// Data implements decoders.Stream.
+func (closed) Data(w decoders.Window, _ decoders.Sink) (used, want int, err error) {
+	return len(w.Bytes), 0, nil
+}
+
+// Gap implements decoders.Stream.
+func (closed) Gap(events.Dir, int64, decoders.Sink) error { return nil }
+
+// End implements decoders.Stream.
+func (closed) End(events.Dir, events.Ending, decoders.Sink) {}
+
+// Packet implements decoders.Datagram.
+func (closed) Packet(decoders.Window, decoders.Sink) error { return nil }

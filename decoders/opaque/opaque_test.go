@@ -1,0 +1,109 @@
+package opaque
+
+import (
+	"bytes"
+	"encoding/hex"
+	"strings"
+	"testing"
+
+	"github.com/wiretale/wiretale/decoders"
+	dt "github.com/wiretale/wiretale/decoders/decodertest"
+	"github.com/wiretale/wiretale/events"
+)
+
+func x(s string) []byte {
+	b, err := hex.DecodeString(strings.ReplaceAll(s, " ", ""))
+	if err != nil {
+		panic(err)
+	}
+	return b
+}
+
+func pad(b []byte, n int) []byte { return append(b, make([]byte, n-len(b))...) }
+
+func TestProbes(t *testing.T) {
+	const c, s = events.FromClient, events.FromServer
+	for _, tc := range []struct {
+		what string
+		p    decoders.Proto
+		from events.Dir
+		b    []byte
+		v    decoders.Verdict
+		who  events.Dir
+	}{
+		{"ClientHello", TLS, s, pad(x("16 0301 0200 01 0001fc 0303"), 517), decoders.Yes, c},
+		{"front of a ClientHello", TLS, c, x("16 0301 0200 01 0001fc"), decoders.Maybe, c},
+		{"ServerHello", TLS, c, pad(x("16 0303 007a 02 000076 0303"), 127), decoders.Yes, s},
+		{"SSL 2 hello", TLS, s, x("802e 01 0301 0015 0000 0010 000001"), decoders.Yes, c},
+		{"other SSL 2", TLS, c, x("802e 02 0301 0015 0000 0010 000001"), decoders.No, c},
+		{"alert", TLS, s, x("15 0303 0002 02 28"), decoders.Yes, s},
+		{"two records midway", TLS, c, append(pad(x("17 0303 0020"), 37), x("17 0303 0100")...), decoders.Yes, c},
+		{"one record midway", TLS, c, pad(x("17 0303 0100"), 60), decoders.Maybe, c},
+		{"record, then noise", TLS, c, append(pad(x("17 0303 0020"), 37), "noise"...), decoders.No, c},
+		{"too long", TLS, c, pad(x("16 0301 ffff 01 00fffb 0303"), 100), decoders.No, c},
+		{"text", TLS, c, []byte("GET / HTTP/1.1\r\n"), decoders.No, c},
+		{"nothing", TLS, c, nil, decoders.Maybe, c},
+		{"SSH 2", SSH, s, []byte("SSH-2.0-OpenSSH_10.0\r\n"), decoders.Yes, s},
+		{"SSH 1.99", SSH, s, []byte("SSH-1.99-x\n"), decoders.Yes, s},
+		{"SSH front", SSH, c, []byte("SSH-"), decoders.Maybe, c},
+		{"not SSH", SSH, c, []byte("SSHD ready"), decoders.No, c},
+		// RFC 9001 appendix A.2: the client's Initial, header as sent.
+		{"Initial", QUIC, c, pad(x("c0 00000001 08 8394c8f03e515708 00 00 449e 7b9aec34"), 1200), decoders.Yes, c},
+		{"Initial that does not fit", QUIC, c, pad(x("c0 00000001 08 8394c8f03e515708 00 00 449e"), 200), decoders.No, c},
+		// RFC 9369 appendix A.4: Retry of version 2 is type 0.
+		{"v2 Retry", QUIC, c, x("cf 6b3343cf 00 08 f067a5502a4262b5 746f6b656e c8646ce8bfe33952d955543665dcc7b6"), decoders.Yes, s},
+		{"version negotiation", QUIC, c, x("80 00000000 01 aa 01 bb 1a2a3a4a 00000001"), decoders.Yes, s},
+		{"unknown version", QUIC, c, pad(x("c0 12345678 08 8394c8f03e515708 00 00 449e"), 1200), decoders.No, c},
+		{"Q043", QUIC, s, pad(x("0d 1122334455667788 51303433 01"), 100), decoders.Yes, c},
+		{"short header", QUIC, c, pad(x("41"), 60), decoders.Maybe, c},
+		{"DNS", QUIC, c, pad(x("1234 8180 0001"), 60), decoders.No, c},
+		{"DTLS ClientHello", DTLS, s, pad(x("16 feff 0000 000000000000 006c 01 000060 0000 000000 000060 fefd"), 121), decoders.Yes, c},
+		{"DTLS HelloVerifyRequest", DTLS, c, pad(x("16 feff 0000 000000000000 001f 03 000013 0000 000000 000013 feff 10"), 44), decoders.Yes, s},
+		{"DTLS cut", DTLS, c, pad(x("16 feff 0000 000000000000 006c 01 000060 0000 000000 000060"), 60), decoders.No, c},
+		{"WireGuard initiation", WireGuard, s, pad(x("01000000 11223344"), 148), decoders.Yes, c},
+		{"WireGuard response", WireGuard, c, pad(x("02000000 11223344 55667788"), 92), decoders.Yes, s},
+		{"WireGuard data", WireGuard, c, pad(x("04000000 11223344 05"), 128), decoders.Maybe, c},
+		{"WireGuard of another length", WireGuard, c, pad(x("01000000"), 147), decoders.No, c},
+	} {
+		if v, who := tc.p.Probe(tc.from, tc.b); v != tc.v || who != tc.who {
+			t.Errorf("%s: %d %s, want %d %s", tc.what, v, who, tc.v, tc.who)
+		}
+	}
+}
+
+// More bytes never turn a No into something else, and cut ones never panic.
+func TestStreamProbesAreMonotone(t *testing.T) {
+	for _, whole := range [][]byte{
+		pad(x("16 0301 0200 01 0001fc 0303"), 517), x("802e 01 0301 0015 0000 0010 000001"),
+		append(pad(x("17 0303 0020"), 37), x("17 0303 0100")...), []byte("SSH-2.0-x"),
+	} {
+		for _, p := range []decoders.Proto{TLS, SSH} {
+			if v, _ := p.Probe(0, whole); v != decoders.Yes {
+				continue
+			}
+			for i := range whole {
+				if v, _ := p.Probe(0, whole[:i]); v == decoders.No {
+					t.Errorf("%s: No after %d bytes of %x", p.Name, i, whole)
+				}
+			}
+		}
+	}
+}
+
+func TestTakesEverything(t *testing.T) {
+	for _, p := range Protos() {
+		c := dt.Talk(p.Name, dt.Client("abc"), dt.Lost(events.FromServer, 5), dt.Server("def"), dt.Over(events.FromClient, events.EndFIN))
+		c.Datagram = p.Stream == nil
+		dt.Laws(t, p, c)
+	}
+}
+
+func FuzzProbes(f *testing.F) {
+	f.Add(pad(x("c0 00000001 08 8394c8f03e515708 00 00 449e 7b9aec34"), 1200))
+	f.Add(pad(x("16 0301 0200 01 0001fc 0303"), 517))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		for _, p := range Protos() {
+			p.Probe(events.FromClient, bytes.Clone(b))
+		}
+	})
+}
