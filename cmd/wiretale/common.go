@@ -2,6 +2,7 @@ package main
 
 import (
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -43,6 +44,9 @@ func (c *call) pipeline() (pipeline.Config, error) {
 	}
 	if len(c.args) == 0 {
 		return p, usagef("which capture? give a file, a folder, or - for standard input")
+	}
+	if slices.Contains(c.args, "-") && c.stdin != nil {
+		p.Stdin = untilCanceled(c.ctx, c.stdin)
 	}
 	if c.common.workers < 0 {
 		return p, usagef("--workers %d: want 0 or more", c.common.workers)
