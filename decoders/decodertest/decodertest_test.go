@@ -180,7 +180,7 @@ func TestCatches(t *testing.T) {
 		}
 	}
 	p := proto("cut")
-	if cuts(p, talk, Play(p, talk)) == nil {
+	if cuts(p, talk, Play(p, talk), 8) == nil {
 		t.Error("cut: not caught")
 	}
 }

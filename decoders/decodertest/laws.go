@@ -28,7 +28,7 @@ func Laws(t *testing.T, p decoders.Proto, cs ...Conversation) {
 			if d := differ(texts(full, frames), texts(Play(p, c), frames)); d != "" {
 				t.Errorf("the same conversation, another tape:\n%s", d)
 			}
-			if err := cuts(p, c, full); err != nil {
+			if err := cuts(p, c, full, 8); err != nil {
 				t.Error(err)
 			}
 			if err := loss(p, c, full, false); err != nil {
@@ -55,8 +55,8 @@ func StrictLoss(t *testing.T, p decoders.Proto, cs ...Conversation) {
 // chunk keep its frame, so that even the frames are the same; where chunks of
 // one side are joined the frames are left aside. What the two sides said is
 // compared side by side: bytes that waited for the other side may be heard
-// between its messages or after them.
-func cuts(p decoders.Proto, c Conversation, full *Tape) error {
+// between its messages or after them. random is how often it is cut at random.
+func cuts(p decoders.Proto, c Conversation, full *Tape, random int) error {
 	if c.Datagram {
 		return nil // a datagram is one whole
 	}
@@ -73,8 +73,8 @@ func cuts(p decoders.Proto, c Conversation, full *Tape) error {
 	if err := try("byte by byte", recut(c, func() int { return 1 }), frames); err != nil {
 		return err
 	}
-	rnd := random(c)
-	for i := range 8 {
+	rnd := seeded(c)
+	for i := range random {
 		n := 2 << i
 		if err := try("cut at random", recut(c, func() int { return 1 + rnd.IntN(n) }), frames); err != nil {
 			return err
@@ -149,7 +149,7 @@ func loss(p decoders.Proto, c Conversation, full *Tape, strict bool) error {
 			return err
 		}
 	}
-	rnd := random(c)
+	rnd := seeded(c)
 	for range 16 {
 		if err := try(drop(c, func(int) bool { return rnd.IntN(4) == 0 })); err != nil {
 			return err
@@ -180,8 +180,8 @@ func drop(c Conversation, lost func(int) bool) Conversation {
 	return c
 }
 
-// random is seeded by the conversation: the same test, the same cuts.
-func random(c Conversation) *rand.Rand {
+// seeded is seeded by the conversation: the same test, the same cuts.
+func seeded(c Conversation) *rand.Rand {
 	h := fnv.New64a()
 	for _, ch := range c.Chunks {
 		h.Write(ch.Bytes)

@@ -121,6 +121,7 @@ func TestEDNS(t *testing.T) {
 func TestMalformed(t *testing.T) {
 	for _, c := range []struct{ name, wire, violation, read string }{
 		{"pointer to itself", header + "\xc0\x0c\x00\x01\x00\x01", "question 1: compression pointers without end", "0 0"},
+		{"question cut", header + "\x03www", "question 1: shorter than it says", "0 0"},
 		{"pointer beyond", header + "\xc1\x0c\x00\x01\x00\x01", "question 1: compression pointer beyond the message", "0 0"},
 		{"reserved label", header + "\x43www\x00\x00\x01\x00\x01", "question 1: reserved label type", "0 0"},
 		{"second answer cut", response[:len(response)-3], "answer 2: shorter than it says", "1 1"},

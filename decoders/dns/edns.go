@@ -21,12 +21,8 @@ const (
 	optPadding = 12
 )
 
-// edns reads the RDATA of the OPT record r.
-func (u *unpacker) edns(r *record, off, end int) {
-	u.opt.present, u.opt.class, u.opt.ttl = true, r.class, r.ttl
-	if u.text[r.name.off] != '.' {
-		u.fail("OPT record with a name")
-	}
+// edns reads the RDATA of the OPT record.
+func (u *unpacker) edns(off, end int) {
 	for off < end {
 		if off+4 > end {
 			u.fail("EDNS option shorter than its head")
@@ -45,7 +41,7 @@ func (u *unpacker) edns(r *record, off, end int) {
 			u.fail("broken EDNS option")
 			u.text = hex.AppendEncode(append(u.text[:begin], "0x"...), data)
 		}
-		u.opts = append(u.opts, option{code, span{begin, len(u.text)}})
+		u.opts = append(u.opts, option{code, u.from(begin)})
 	}
 }
 

@@ -12,22 +12,25 @@ const (
 )
 
 // span is a piece of the text of a message.
-type span struct{ off, end int }
+type span struct{ off, end uint32 }
+
+// from is the text from begin on.
+func (u *unpacker) from(begin int) span { return span{uint32(begin), uint32(len(u.text))} }
 
 // seenName is a name that stands at wire offset at: a pointer to it has its
 // text.
 type seenName struct {
-	at   int
 	text span
-	wire int // length without the last zero
+	at   uint16
+	wire uint16 // length without the last zero
 }
 
 // name reads the name at off, whose own bytes must end by end, and returns
 // its text and where it ends; next is -1 where it is broken. The text may be
 // shared with an earlier name.
 func (u *unpacker) name(off, end int) (text span, next int) {
-	msg := u.msg
-	start, begin := off, len(u.text)
+	msg, out := u.msg, u.text
+	start, begin := off, len(out)
 	wire, jumps := 0, 0
 	next = -1
 	for {
@@ -43,10 +46,11 @@ func (u *unpacker) name(off, end int) (text span, next int) {
 					next = off
 				}
 				if wire == 0 {
-					u.text = append(u.text, '.')
+					out = append(out, '.')
 				}
-				text = span{begin, len(u.text)}
-				if wire > 0 && msg[start]&0xc0 == 0 {
+				u.text = out
+				text = u.from(begin)
+				if msg[start] < 0xc0 {
 					u.remember(start, text, wire)
 				}
 				return text, next
@@ -57,7 +61,7 @@ func (u *unpacker) name(off, end int) (text span, next int) {
 			if wire += c + 1; wire >= maxName {
 				return span{}, u.fail("name longer than 255 bytes")
 			}
-			u.text = append(appendLabel(u.text, msg[off:off+c]), '.')
+			out = append(appendLabel(out, msg[off:off+c]), '.')
 			off += c
 		case 0xc0: // a pointer
 			if off+2 > end {
@@ -76,22 +80,16 @@ func (u *unpacker) name(off, end int) (text span, next int) {
 				}
 				return span{}, u.fail("compression pointer beyond the message")
 			}
-			for i := range u.seen[:u.nseen] {
-				s := &u.seen[i]
-				if s.at != to {
-					continue
-				}
+			if s := u.find(to); s != nil {
 				if wire == 0 {
 					return s.text, next
 				}
-				if wire += s.wire; wire >= maxName {
+				if wire += int(s.wire); wire >= maxName {
 					return span{}, u.fail("name longer than 255 bytes")
 				}
-				u.text = append(u.text, u.text[s.text.off:s.text.end]...)
-				text = span{begin, len(u.text)}
-				if msg[start]&0xc0 == 0 {
-					u.remember(start, text, wire)
-				}
+				u.text = append(out, out[s.text.off:s.text.end]...)
+				text = u.from(begin)
+				u.remember(start, text, wire)
 				return text, next
 			}
 			off, end = to, len(msg)
@@ -106,17 +104,29 @@ func (u *unpacker) name(off, end int) (text span, next int) {
 func (u *unpacker) appendName(off, end int) int {
 	begin := len(u.text)
 	text, next := u.name(off, end)
-	if next >= 0 && text.off != begin {
+	if next >= 0 && int(text.off) != begin {
 		u.text = append(u.text, u.text[text.off:text.end]...)
 	}
 	return next
 }
 
+// remember keeps where a name stands, as far as a pointer reaches; the root
+// is not worth it.
 func (u *unpacker) remember(at int, text span, wire int) {
-	if u.nseen < len(u.seen) {
-		u.seen[u.nseen] = seenName{at, text, wire}
+	if u.nseen < len(u.seen) && wire > 0 && at < 1<<14 {
+		u.seen[u.nseen] = seenName{text, uint16(at), uint16(wire)}
 		u.nseen++
 	}
+}
+
+// find is the name that was seen at to, or nil.
+func (u *unpacker) find(to int) *seenName {
+	for i := range u.seen[:u.nseen] {
+		if int(u.seen[i].at) == to {
+			return &u.seen[i]
+		}
+	}
+	return nil
 }
 
 // What a byte of a name or a character-string is in presentation form.

@@ -15,16 +15,16 @@ import (
 
 var base32Hex = base32.HexEncoding.WithPadding(base32.NoPadding)
 
-// rdata appends the RDATA msg[off:end] of r to the text. It says false where
+// rdata appends the RDATA msg[off:end] of a record to the text. It says false where
 // the RDATA is broken (what was appended is to be dropped). shared, if not
 // zero, is an earlier piece of text that is the RDATA.
-func (u *unpacker) rdata(r *record, off, end int) (shared span, ok bool) {
+func (u *unpacker) rdata(typ, class uint16, off, end int) (shared span, ok bool) {
 	if off == end {
 		// No RDATA, as in dynamic updates (RFC 2136 section 2.5): no text.
 		return span{}, true
 	}
 	d := u.msg[off:end]
-	switch r.typ {
+	switch typ {
 	case typeA:
 		if len(d) != 4 {
 			return span{}, false
@@ -55,7 +55,7 @@ func (u *unpacker) rdata(r *record, off, end int) (shared span, ok bool) {
 	case typeSOA:
 		return span{}, u.soa(off, end)
 	case typeTXT, typeSPF, typeHINFO:
-		return span{}, u.strings(d, r.typ == typeHINFO)
+		return span{}, u.strings(d, typ == typeHINFO)
 	case typeDS, typeCDS, typeDLV, typeTA:
 		if len(d) < 4 {
 			return span{}, false
@@ -105,7 +105,7 @@ func (u *unpacker) rdata(r *record, off, end int) (shared span, ok bool) {
 		u.text = appendUint(u.text, uint64(be16(d[4:])))
 		return span{}, u.typeBitmap(d[6:])
 	case typeCAA:
-		return span{}, u.caa(r, d, off, end)
+		return span{}, u.caa(class, d, off, end)
 	case typeHTTPS, typeSVCB:
 		return span{}, u.svcb(off, end)
 	case typeHIP:
@@ -115,11 +115,11 @@ func (u *unpacker) rdata(r *record, off, end int) (shared span, ok bool) {
 		// OPT record in the wrong place.
 		u.text = appendGeneric(u.text, d)
 	default:
-		if !known(r.typ) {
+		if !known(typ) {
 			u.text = appendGeneric(u.text, d)
 			return span{}, true
 		}
-		u.text, ok = fence(u.text, r.typ, r.class, u.msg, off, end)
+		u.text, ok = fence(u.text, typ, class, u.msg, off, end)
 		return span{}, ok
 	}
 	return span{}, true
@@ -256,7 +256,7 @@ func (u *unpacker) nsec3(d []byte) bool {
 }
 
 // caa is RFC 8659 section 4.1.
-func (u *unpacker) caa(r *record, d []byte, off, end int) (ok bool) {
+func (u *unpacker) caa(class uint16, d []byte, off, end int) (ok bool) {
 	if len(d) < 2 || 2+int(d[1]) > len(d) {
 		return false
 	}
@@ -265,7 +265,7 @@ func (u *unpacker) caa(r *record, d []byte, off, end int) (ok bool) {
 		if b == '\\' {
 			// miekg/dns takes a backslash on the wire for an escape: only it
 			// knows what it prints.
-			u.text, ok = fence(u.text, r.typ, r.class, u.msg, off, end)
+			u.text, ok = fence(u.text, typeCAA, class, u.msg, off, end)
 			return ok
 		}
 	}

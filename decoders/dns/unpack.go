@@ -144,15 +144,9 @@ func (u *unpacker) full() bool {
 func (u *unpacker) opcode() uint16 { return be16(u.msg[2:]) >> 11 & 15 }
 
 // nonsense says that what was unpacked is not DNS at all, rather than broken
-// DNS.
+// DNS: nothing but a header could be read, and that is none.
 func (u *unpacker) nonsense() bool {
-	if u.fault == "" || len(u.recs) > 0 {
-		return false
-	}
-	questions := int(be16(u.msg[4:]))
-	records := int(be16(u.msg[6:])) + int(be16(u.msg[8:])) + int(be16(u.msg[10:]))
-	return !assigned(u.opcode()) || questions+records == 0 ||
-		5*questions+11*records > len(u.msg)+u.missing-headerLen
+	return u.fault != "" && len(u.recs) == 0 && !plausible(u.msg, len(u.msg)+u.missing)
 }
 
 // question reads one entry of the question section (RFC 1035 section 4.1.2).
@@ -164,9 +158,9 @@ func (u *unpacker) question(off int) int {
 	if off+4 > len(u.msg) {
 		return u.over(len(u.msg))
 	}
-	r := record{name: name, typ: be16(u.msg[off:]), class: be16(u.msg[off+2:])}
-	u.spell(&r)
-	u.recs = append(u.recs, r)
+	r := u.add()
+	r.name, r.typ, r.class = name, be16(u.msg[off:]), be16(u.msg[off+2:])
+	u.spell(r)
 	u.count[inQuestion]++
 	return off + 4
 }
@@ -183,38 +177,53 @@ func (u *unpacker) record(off int, s section) int {
 		return u.over(len(msg))
 	}
 	head := msg[off : off+10]
-	r := record{name: name, typ: be16(head), class: be16(head[2:]), ttl: binary.BigEndian.Uint32(head[4:])}
+	typ, class, ttl := be16(head), be16(head[2:]), binary.BigEndian.Uint32(head[4:])
 	off += 10
 	end := off + int(be16(head[8:]))
 	if end > len(msg) {
 		return u.over(len(msg))
 	}
-	if r.typ == typeOPT && s == inAdditional && !u.opt.present {
-		u.edns(&r, off, end)
-		if u.short {
-			return -1
+	if typ == typeOPT && s == inAdditional && !u.opt.present {
+		u.opt.present, u.opt.class, u.opt.ttl = true, class, ttl
+		if u.text[name.off] != '.' {
+			u.fail("OPT record with a name")
 		}
+		u.edns(off, end)
 		return end
 	}
-	u.spell(&r)
+	r := u.add()
+	r.name, r.typ, r.class, r.ttl = name, typ, class, ttl
+	u.spell(r)
 	begin, nseen := len(u.text), u.nseen
-	shared, ok := u.rdata(&r, off, end)
+	shared, ok := u.rdata(typ, class, off, end)
 	switch {
 	case u.short:
+		u.recs = u.recs[:len(u.recs)-1]
 		return -1
 	case !ok:
 		u.fail("broken RDATA")
 		u.text, u.nseen = u.text[:begin], nseen
 		u.text = appendGeneric(u.text, msg[off:end])
-		r.data = span{begin, len(u.text)}
+		r.data = u.from(begin)
 	case shared.end > 0:
 		r.data = shared
 	default:
-		r.data = span{begin, len(u.text)}
+		r.data = u.from(begin)
 	}
-	u.recs = append(u.recs, r)
 	u.count[s]++
 	return end
+}
+
+// add is a new record, with what an earlier message left in it but for the
+// texts that not every record has.
+func (u *unpacker) add() *record {
+	n := len(u.recs)
+	if n < cap(u.recs) {
+		u.recs = u.recs[:n+1]
+	} else {
+		u.recs = append(u.recs, record{})
+	}
+	return &u.recs[n]
 }
 
 // spell writes out a type and a class without names, and the class of mDNS.
@@ -229,12 +238,12 @@ func (u *unpacker) spell(r *record) {
 	if typeName(r.typ) == "" {
 		begin := len(u.text)
 		u.text = appendUint(append(u.text, "TYPE"...), uint64(r.typ))
-		r.typText = span{begin, len(u.text)}
+		r.typText = u.from(begin)
 	}
 	if className(r.class) == "" {
 		begin := len(u.text)
 		u.text = appendUint(append(u.text, "CLASS"...), uint64(r.class))
-		r.classText = span{begin, len(u.text)}
+		r.classText = u.from(begin)
 	}
 }
 
