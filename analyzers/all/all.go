@@ -3,7 +3,10 @@ package all
 
 import (
 	"github.com/wiretale/wiretale/analyzers"
+	"github.com/wiretale/wiretale/analyzers/dnstransaction"
 	"github.com/wiretale/wiretale/analyzers/holtcp"
+	"github.com/wiretale/wiretale/analyzers/httpconnections"
+	"github.com/wiretale/wiretale/analyzers/httptransaction"
 	"github.com/wiretale/wiretale/analyzers/loss"
 	"github.com/wiretale/wiretale/analyzers/mix"
 	"github.com/wiretale/wiretale/analyzers/rtt"
@@ -15,6 +18,9 @@ func Questions() []analyzers.Question {
 		rtt.Question,
 		loss.Question,
 		holtcp.Question,
+		dnstransaction.Question,
+		httptransaction.Question,
+		httpconnections.Question,
 		mix.Question,
 	}
 }
