@@ -181,7 +181,8 @@ func TestInterrupt(t *testing.T) {
 		t.Fatal(err)
 	}
 	go func() {
-		_, _ = w.Write(whole)
+		// pcapng files one after another are one; it is read a buffer at a time.
+		_, _ = w.Write(bytes.Repeat(whole, 20))
 		time.Sleep(200 * time.Millisecond)
 		_ = syscall.Kill(os.Getpid(), syscall.SIGINT)
 	}()
@@ -200,7 +201,7 @@ func TestInterrupt(t *testing.T) {
 	if code != 130 || !strings.Contains(stderr, "interrupted") {
 		t.Errorf("exit code %d, stderr %q", code, stderr)
 	}
-	check(t, "stdout", stdout, []string{"standard input  198 packets", "interrupted: this report covers what was read so far"})
+	check(t, "stdout", stdout, []string{"standard input  ", "interrupted: this report covers what was read so far"})
 }
 
 func TestReplayWritesFiles(t *testing.T) {
