@@ -1,5 +1,5 @@
 // Package capture says where packets come from and where they go to: pcap and
-// pcapng files, compressed or not, standard input, several files merged by
+// pcapng files (and to read only, snoop and Network Monitor 2), compressed or not, standard input, several files merged by
 // time. It reads untrusted files with readers of its own that never allocate
 // more than the input's size plus a constant. It must not look into packets.
 package capture

@@ -24,6 +24,7 @@ const captures = "../../shared/captures"
 // seen is what one program says of one file.
 type seen struct {
 	packets     int
+	frames      int    // the number of the last packet, where told
 	first, last string // earliest and latest time, seconds; empty: none
 	err         string
 }
@@ -65,27 +66,10 @@ var differences = map[string][]string{
 		"the-tcpdump-group_tcpdump/tests__timestamp_invalid_nano.pcap",
 	},
 	"another format, which Wireshark knows": {
-		"ajbanjara_Wireshark/5a3487bb74d3724d1ed7e99b31d1c3a7__ws-cssp.tgz.d__ws-credssp__win2k19-joined.cap",
-		"ajbanjara_Wireshark/SampleCaptures__BitTorrent.Transfer1.cap",
-		"ajbanjara_Wireshark/SampleCaptures__FTPv6-1.cap",
-		"ajbanjara_Wireshark/SampleCaptures__FTPv6-2.cap",
-		"ajbanjara_Wireshark/SampleCaptures__KasperskyPackets.CAP",
-		"ajbanjara_Wireshark/SampleCaptures__Manolito2.cap",
-		"ajbanjara_Wireshark/SampleCaptures__MicrosoftNTP(2).cap",
-		"ajbanjara_Wireshark/SampleCaptures__Mixed1.cap",
 		"ajbanjara_Wireshark/SampleCaptures__ascend.trace.gz",
 		"ajbanjara_Wireshark/SampleCaptures__erf-ethernet-example.erf",
 		"ajbanjara_Wireshark/SampleCaptures__ftp-guesspassword.cap",
 		"ajbanjara_Wireshark/SampleCaptures__iseries.cap",
-		"ajbanjara_Wireshark/SampleCaptures__mDNS1.zip.d__DAAP-mDNS.CAP",
-		"ajbanjara_Wireshark/SampleCaptures__mDNS1.zip.d__More-mDNS.cap",
-		"ajbanjara_Wireshark/SampleCaptures__mDNS1.zip.d__mDNS3.cap",
-		"ajbanjara_Wireshark/SampleCaptures__netlog5.cap",
-		"ajbanjara_Wireshark/SampleCaptures__out.cap",
-		"ajbanjara_Wireshark/SampleCaptures__trace.snoop",
-		"ajbanjara_Wireshark/b268382f9025e0e45501431e33009738__TSRemoteGuardCreds.tgz.d__TSRemoteGuardCreds__TSRemoteGuardCreds.cap",
-		"blitz_tcptrace/input__NASA_ipv6.snoop.gz",
-		"blitz_tcptrace/input__ipv6_ftp_nasa.snp.gz",
 	},
 }
 
@@ -109,7 +93,9 @@ func TestCapturesAgreeWithCapinfos(t *testing.T) {
 	for _, f := range files {
 		name, _ := filepath.Rel(captures, f)
 		got, w := ours(f), want[f]
-		same := got.packets == w.packets && (got.err != "") == (w.err != "")
+		// capinfos leaves out the frames that are no packets in pcapng, and
+		// counts them in Network Monitor files.
+		same := (got.packets == w.packets || got.frames == w.packets) && (got.err != "") == (w.err != "")
 		if same && w.first != "" && got.packets > 0 {
 			// capinfos prints as many decimals as the file has. Where packets
 			// are far out of order, it does not print the earliest and latest.
@@ -170,6 +156,7 @@ func ours(file string) (s seen) {
 			s.packets++
 			first, last = min(first, b.Packets[i].Time), max(last, b.Packets[i].Time)
 		}
+		s.frames = int(b.First) + len(b.Packets) - 1
 		b.Release()
 	}
 	if err != io.EOF {

@@ -10,14 +10,12 @@ var errEmpty = errors.New("the file is empty")
 
 // ErrFormat is in the chain of the Error of a file that is no capture, or of a
 // kind that is not read.
-var ErrFormat = errors.New("not a pcap or pcapng file")
+var ErrFormat = errors.New("not a pcap, pcapng, snoop or Network Monitor file")
 
 // others are formats that are met in practice and not read, by their first
 // bytes.
 var others = []struct{ magic, name string }{
-	{"snoop\x00\x00\x00", "a Solaris snoop file"},
 	{"RTSS", "a Microsoft Network Monitor 1 file"},
-	{"GMBU", "a Microsoft Network Monitor 2 file"},
 	{"TRSNIFF data", "a Sniffer file"},
 	{"XCP\x00", "a NetXRay file"},
 	{"\x04\x22\x4d\x18", "compressed with lz4"},

@@ -25,11 +25,14 @@ func FuzzReader(f *testing.F) {
 			block(o, 4, opt(o, 1, []byte("\x0a\x00\x00\x01one\x00"))), block(o, 5, 0, uint32(0), uint32(7), opt(o, 4, fields(o, uint64(10)))),
 			block(o, 10, 0x544c534b, 5, "keys\n"), block(o, 0x7777, "unknown"), block(o, 0xbad, 1), enhanced(o, 0, 6, "end")))
 	}
+	f.Add(fields(binary.BigEndian, "snoop\x00\x00\x00", 2, 4, 60, 3, 28, 0, 1000, 5, "abc\x00"))
+	f.Add(netmonFile(0, 128, fields(le, uint64(5), 60, 3, "abc"), fields(le, uint64(6), 2, 2, "de")))
+	f.Add(netmonFile(3, 72, fields(le, uint64(5), 60, 3, "abc", uint16(1), 0, uint64(1e17), "z")))
 	file := fields(le, pcapHead(le, 0xa1b2c3d4, 65535, 1), pcapPacket(le, 1, 2, "abcd"))
 	f.Add(zipped(file))
 	f.Add(zstandard(f, file))
 	// Small buffers make every record cross an edge, and large ones grow.
-	small, large := newPool(64), newPool(64<<10)
+	small, large := newPool(netmonPadded), newPool(64<<10)
 	f.Fuzz(func(t *testing.T, file []byte) {
 		want, wantFault := fuzzRead(bytes.NewReader(file), large)
 		got, gotFault := fuzzRead(oneByOne{bytes.NewReader(file)}, small)

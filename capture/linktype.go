@@ -30,6 +30,9 @@ const (
 	LinkIPv6          LinkType = 229 // raw IPv6
 	LinkNFLog         LinkType = 239 // Linux netfilter log
 	LinkSLL2          LinkType = 276 // Linux cooked, version 2
+
+	// LinkUnknown is what this package calls a medium that has no number.
+	LinkUnknown LinkType = 0xffff
 )
 
 var linkNames = map[LinkType]string{
@@ -39,7 +42,7 @@ var linkNames = map[LinkType]string{
 	LinkRaw: "raw", LinkCHDLC: "chdlc", Link80211: "802.11", LinkFrameRelay: "frame-relay",
 	LinkLoop: "loop", LinkSLL: "sll", LinkPrism: "prism", Link80211Radiotap: "radiotap",
 	Link80211AVS: "avs", LinkPPPWithDir: "ppp-dir", LinkIPv4: "ipv4", LinkIPv6: "ipv6",
-	LinkNFLog: "nflog", LinkSLL2: "sll2",
+	LinkNFLog: "nflog", LinkSLL2: "sll2", LinkUnknown: "unknown",
 }
 
 // String is a short name, or "link-N" for a type without a name here.

@@ -30,7 +30,7 @@ type Interface struct {
 // Section is a file, or one section of a pcapng file.
 type Section struct {
 	File        string
-	Format      string // pcap, pcapng
+	Format      string // pcap, pcapng, snoop, netmon
 	Version     string // of the format
 	BigEndian   bool
 	Compression string // gzip, zstd or empty

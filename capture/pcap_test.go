@@ -138,10 +138,10 @@ func TestPcapFaults(t *testing.T) {
 
 func TestNotACapture(t *testing.T) {
 	for content, words := range map[string]string{
-		"":                  "the file is empty",
-		"ab":                "not a pcap or pcapng file: it starts with 61 62",
-		"hello, world":      "it starts with 68 65 6c 6c",
-		"snoop\x00\x00\x00": "Solaris snoop",
+		"":              "the file is empty",
+		"ab":            "not a pcap, pcapng, snoop or Network Monitor file: it starts with 61 62",
+		"hello, world":  "it starts with 68 65 6c 6c",
+		"TRSNIFF data ": "Sniffer",
 		"\x0a\x0d\x0d\x0a\x1c\x00\x00\x00\x00\x00\x00\x00": "it starts with 0a 0d 0d 0a",
 	} {
 		_, _, err := readBytes(t, []byte(content))

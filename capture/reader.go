@@ -1,6 +1,7 @@
 package capture
 
 import (
+	"bytes"
 	"fmt"
 	"io"
 )
@@ -65,22 +66,44 @@ func newReader(name string, raw io.Reader, p *pool, n *notes) (*reader, error) {
 		r.close()
 		return nil, &Error{File: name, Err: cause}
 	}
-	if isPcapng(head) {
-		r.parser = newPcapng(compression)
-		return r, nil
-	}
-	h, ok := parsePcapHeader(head)
-	if !ok {
+	if !r.start(head, compression) {
+		cause := unknownFormat(head)
 		r.close()
-		return nil, &Error{File: name, Err: unknownFormat(head)}
+		return nil, &Error{File: name, Err: cause}
 	}
-	if len(head) < h.size {
-		r.fail(r.end, "the file ends within its header")
-		return r, nil
-	}
-	r.pos = h.size
-	r.parser = newPcap(r, h, compression)
 	return r, nil
+}
+
+// start finds the format by the first bytes and reads the file header. It
+// reports false where the format is not known.
+func (r *reader) start(head []byte, compression string) bool {
+	size := 0
+	h, isPcap := parsePcapHeader(head)
+	switch {
+	case isPcapng(head):
+		r.parser = newPcapng(compression)
+		return true
+	case isPcap:
+		size = h.size
+	case bytes.HasPrefix(head, []byte(snoopMagic)):
+		size = snoopHeader
+	case bytes.HasPrefix(head, []byte(netmonMagic)):
+		size = netmonHeader
+	default:
+		return false
+	}
+	switch {
+	case len(head) < size:
+		r.fail(r.end, "the file ends within its header")
+	case isPcap:
+		r.pos = h.size
+		r.parser = newPcap(r, h, compression)
+	case size == snoopHeader:
+		r.parser = newSnoop(r, compression)
+	default:
+		r.parser = newNetmon(r, compression)
+	}
+	return true
 }
 
 // window is what can be parsed now.
