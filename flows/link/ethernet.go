@@ -5,8 +5,10 @@ const (
 	etherIPv4       = 0x0800
 	etherARP        = 0x0806
 	etherTRILL      = 0x22f3
+	etherWLAN       = 0x2452 // 802.11 frames, as some access points send them
 	etherBridge     = 0x6558 // transparent Ethernet bridging, RFC 1701
 	etherFrameRelay = 0x6559
+	etherEoIP       = 0x6400 // MikroTik's Ethernet in GRE
 	etherVLAN       = 0x8100 // IEEE 802.1Q
 	etherIPv6       = 0x86dd
 	etherPPP        = 0x880b
@@ -107,7 +109,9 @@ func (d *Decoder) etherType(t uint16, b []byte, wire int, p *Packet) Verdict {
 				return Malformed
 			}
 			return d.ethernet(b[4:], wire-4, p)
-		case etherBridge:
+		case etherWLAN:
+			return d.wlan(b, wire, false, p)
+		case etherBridge, etherEoIP:
 			return d.ethernet(b, wire, p)
 		case etherMPLS, etherMPLSMulti:
 			return d.mpls(b, wire, p)

@@ -16,7 +16,6 @@ const (
 	greERSPAN2 = 0x88be // types I and II
 	greERSPAN3 = 0x22eb
 	greWCCP    = 0x883e
-	greA10     = 0x8881 // 3GPP2 A.S0008: unstructured, PPP in HDLC-like framing
 )
 
 // gre decodes the GRE packet in p.Payload.
@@ -75,8 +74,6 @@ func (d *Decoder) gre(p *Packet) Verdict {
 			b, wire = b[4:], wire-4
 		}
 		t = etherIPv4
-	case greA10:
-		t = etherPPP
 	}
 	v, _ := d.inside(t, b, wire, p)
 	return v
@@ -124,7 +121,8 @@ func erspan(b []byte) (n int, t uint16) {
 	return -1, 0
 }
 
-// ipType is the Ethernet type of an IP packet by its version, 0 for another.
+// ipType is the Ethernet type of an IP packet by its version, for another one that
+// nothing knows.
 func ipType(b []byte) uint16 {
 	if len(b) > 0 {
 		switch b[0] >> 4 {

@@ -61,6 +61,7 @@ type Decoder struct {
 	tunnels int         // IP packets inside IP packets, so far
 	layers  int         // other headers that may hold themselves, so far
 	outers  []Packet    // UDP packets with a tunnel inside, so far
+	also    []Packet    // IP packets before the last one of an A-MSDU, so far
 	frags   fragments
 }
 
@@ -79,21 +80,22 @@ func (d *Decoder) Decode(in *capture.Packet, p *Packet) Verdict {
 	} else {
 		v = d.link(in.Link, b, wire, p)
 	}
-	if len(d.outers) > 0 {
-		d.tellOuters()
+	if len(d.outers)+len(d.also) > 0 {
+		d.outers = tell(d.outers, d.Outer)
+		d.also = tell(d.also, d.Also)
 	}
 	return v
 }
 
-// tellOuters hands the carrying UDP packets out.
-func (d *Decoder) tellOuters() {
-	for i := range d.outers {
-		if d.Outer != nil {
-			d.Outer(&d.outers[i])
+// tell hands packets to f, where set, and gives the empty list back.
+func tell(list []Packet, f func(*Packet)) []Packet {
+	for i := range list {
+		if f != nil {
+			f(&list[i])
 		}
-		d.outers[i].Payload = nil // it is borrowed
+		list[i].Payload = nil // it is borrowed
 	}
-	d.outers = d.outers[:0]
+	return list[:0]
 }
 
 // Every function that decodes a layer takes the captured bytes of it, b, and

@@ -19,6 +19,11 @@ const (
 	linkRaw          capture.LinkType = 101
 	linkCiscoHDLC    capture.LinkType = 104
 	linkWLAN         capture.LinkType = 105
+	linkJuniperEther capture.LinkType = 178
+	linkJuniperPPP   capture.LinkType = 179
+	linkJuniperFR    capture.LinkType = 180
+	linkJuniperHDLC  capture.LinkType = 181
+	linkUser2        capture.LinkType = 149 // PKTAP before it had a number
 	linkATMCLIP      capture.LinkType = 106
 	linkFrameRelay   capture.LinkType = 107
 	linkLoop         capture.LinkType = 108
@@ -110,7 +115,7 @@ func (d *Decoder) rareLink(t capture.LinkType, b []byte, wire int, p *Packet) Ve
 	case linkFireWire:
 		skip = 16
 	case linkIPoIB:
-		skip = 40 // global routing header
+		skip = 40 // global routing header, of which the destination is filled in
 	case linkIPNET:
 		skip = 24
 	case linkPPPDir, linkPPPWithDir, linkHDLCWithDir, linkFRWithDir:
@@ -141,8 +146,10 @@ func (d *Decoder) rareLink(t capture.LinkType, b []byte, wire int, p *Packet) Ve
 		return d.llc(b, wire, p)
 	case linkIPoverFC:
 		return d.llc(b, wire, p)
-	case linkFireWire, linkIPoIB:
+	case linkFireWire:
 		return d.typed(b, wire, 0, p)
+	case linkIPoIB:
+		return d.typed(b, wire, 2, p) // RFC 4391 section 6
 	case linkPPPDir:
 		if b[0] == 0x03 {
 			b, wire = b[1:], wire-1
@@ -172,7 +179,9 @@ func (d *Decoder) rareLink(t capture.LinkType, b []byte, wire int, p *Packet) Ve
 		return d.arcnetLinux(b, wire, p)
 	case linkPPI:
 		return d.ppi(b, wire, p)
-	case linkPKTAP:
+	case linkJuniperEther, linkJuniperPPP, linkJuniperFR, linkJuniperHDLC:
+		return d.juniper(t, b, wire, p)
+	case linkPKTAP, linkUser2:
 		return d.pktap(b, wire, p)
 	case linkNFLog:
 		return d.nflog(b, wire, p)

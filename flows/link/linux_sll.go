@@ -29,18 +29,19 @@ func (d *Decoder) sll2(b []byte, wire int, p *Packet) Verdict {
 }
 
 func (d *Decoder) cooked(hardware, proto uint16, b []byte, wire int, p *Packet) Verdict {
-	switch hardware {
-	case arphrdNetlink:
+	if hardware == arphrdNetlink {
 		return NotIP
+	}
+	if proto > 1500 {
+		return d.etherType(proto, b, wire, p)
+	}
+	switch hardware { // a monitor interface: no protocol, whole 802.11 frames
 	case arphrdWLAN:
 		return d.wlan(b, wire, false, p)
 	case arphrdPrism:
 		return d.prism(b, wire, p)
 	case arphrdRadiotap:
 		return d.radiotap(b, wire, p)
-	}
-	if proto > 1500 {
-		return d.etherType(proto, b, wire, p)
 	}
 	switch proto {
 	case 0x0001: // IPX right behind the length

@@ -92,3 +92,37 @@ func (d *Decoder) pflog(b []byte, wire int, p *Packet) Verdict {
 	}
 	return d.raw(b[n:], wire-n, p)
 }
+
+// juniper: a magic number, flags, and where the flags say so extensions with
+// their length; then the link layer, or IP where that was taken away.
+func (d *Decoder) juniper(t capture.LinkType, b []byte, wire int, p *Packet) Verdict {
+	const noLink, extended = 0x02, 0x80
+	if len(b) < 4 || be32(b)>>8 != 0x4d4743 {
+		return Malformed
+	}
+	n := 4
+	if b[3]&extended != 0 {
+		if len(b) < 6 {
+			return Malformed
+		}
+		n += 2 + int(be16(b[4:]))
+	}
+	if len(b) < n {
+		return Malformed
+	}
+	raw := b[3]&noLink != 0
+	b, wire = b[n:], wire-n
+	if raw {
+		if len(b) < 4 { // the protocol family, in the host's byte order
+			return Malformed
+		}
+		return d.raw(b[4:], wire-4, p)
+	}
+	switch t {
+	case linkJuniperEther:
+		return d.ethernet(b, wire, p)
+	case linkJuniperFR:
+		return d.frameRelay(b, wire, p)
+	}
+	return d.pppHDLC(b, wire, p)
+}

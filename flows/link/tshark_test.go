@@ -19,14 +19,16 @@ import (
 )
 
 // TestTshark compares the innermost packet with what tshark finds, for every
-// frame of every capture in which either of them sees TCP or UDP. A run over
-// all captures takes minutes and is made with WIRETALE_CAPTURES=all; without
-// it every tenth capture is taken. WIRETALE_TSHARK_CACHE names a folder in
-// which answers of tshark are kept between runs.
+// frame in which either of them sees TCP or UDP. A run over all captures takes
+// minutes and is made with WIRETALE_CAPTURES=all; without it every 40th is
+// taken. WIRETALE_TSHARK_CACHE names a folder in which answers of tshark are
+// kept between runs. WIRETALE_VERBOSE=1 prints each difference.
 //
-// What stays different, and why, stands in docs of this folder: see
-// differences.md.
+// What stays different, and why, stands in differences.md.
 func TestTshark(t *testing.T) {
+	if testing.Short() {
+		t.Skip("tshark takes its time")
+	}
 	root := filepath.Join("..", "..", "..", "shared", "captures")
 	if _, err := os.Stat(root); err != nil {
 		t.Skipf("no captures: %v", err)
@@ -45,14 +47,14 @@ func TestTshark(t *testing.T) {
 		t.Fatal(err)
 	}
 	all := os.Getenv("WIRETALE_CAPTURES") == "all"
-	var agreed, frames, verdicts int
+	var agreed, frames int
 	different := map[string]int{}
 	for i, f := range files {
-		if !all && i%10 != 0 {
+		if !all && i%40 != 0 {
 			continue
 		}
-		a, n, v := compareFile(t, f, different)
-		agreed, frames, verdicts = agreed+a, frames+n, verdicts+v
+		a, n := compareFile(t, f, different)
+		agreed, frames = agreed+a, frames+n
 	}
 	if frames == 0 {
 		t.Fatal("no frame compared")
@@ -65,9 +67,7 @@ func TestTshark(t *testing.T) {
 	}
 	slices.Sort(lines)
 	slices.Reverse(lines)
-	for _, l := range lines[:min(len(lines), 400)] {
-		t.Log(l)
-	}
+	t.Logf("differences:\n%s", strings.Join(lines, "\n"))
 	if share < 0.99 {
 		t.Errorf("agreement %.5f is below 0.99", share)
 	}
@@ -80,7 +80,7 @@ type ends struct {
 	sp, dp   string
 }
 
-func compareFile(t *testing.T, file string, different map[string]int) (agreed, frames, verdicts int) {
+func compareFile(t *testing.T, file string, different map[string]int) (agreed, frames int) {
 	packets := readPackets(t, file)
 	if len(packets) == 0 {
 		return
@@ -183,6 +183,9 @@ func theirsOf(a answer) (e ends) {
 			return e
 		}
 	}
+	if e.sp == "" {
+		e.proto = "" // its header was cut off
+	}
 	return e
 }
 
@@ -244,4 +247,22 @@ func cached(key string, make func() []byte) []byte {
 	return b
 }
 
-func readPackets(t *testing.T, file string) []capture.Packet { return readAll(file) }
+// readPackets reads what it can of a capture: a broken one up to the break.
+func readPackets(t *testing.T, file string) (out []capture.Packet) {
+	src, err := capture.Open([]string{file}, capture.Options{})
+	if err != nil {
+		return nil // no capture, or of a format that nobody here reads
+	}
+	defer src.Close()
+	var batch capture.Batch
+	for {
+		if err := src.Next(&batch); err != nil {
+			return out
+		}
+		for _, p := range batch.Packets {
+			p.Data = slices.Clone(p.Data)
+			out = append(out, p)
+		}
+		batch.Release()
+	}
+}

@@ -9,6 +9,7 @@ const (
 	protoGRE      = 47  // RFC 2784
 	protoIPIP     = 94  // historic
 	protoEtherIP  = 97  // RFC 3378
+	protoPIM      = 103 // RFC 7761 section 4.9.3: Register
 	protoMPLS     = 137 // RFC 4023
 	protoEthernet = 143 // RFC 8986 section 9.1
 )
@@ -49,6 +50,12 @@ func (d *Decoder) carried(p *Packet) Verdict {
 			return IP
 		}
 		v, _ = d.inside(etherBridge, b[2:], wire-2, p)
+	case protoPIM:
+		// Version 2, Register, and not the empty one of section 4.9.3.
+		if len(b) < 8 || b[0] != 0x21 || b[4]&0x40 != 0 {
+			return IP
+		}
+		v, _ = d.inside(ipType(b[8:]), b[8:], wire-8, p)
 	case protoGRE:
 		return d.gre(p)
 	default:

@@ -9,18 +9,17 @@ const (
 	portVXLANGPE = 4790
 	portGENEVE   = 6081
 	portMPLS     = 6635
-	portOTV      = 8472 // also VXLAN in Linux by default
 )
 
-// tunnelPorts: the UDP header h goes to (or, for the tunnels with one port on
-// both ends, comes from) the port of a tunnel.
+// tunnelPorts: the UDP header h goes to the port of a tunnel, or comes from
+// it.
 func tunnelPorts(h []byte) bool {
-	switch be16(h[2:]) {
-	case portVXLAN, portGENEVE, portGTPU, portL2TP, portVXLANGPE, portMPLS, portLISP, portOTV:
-		return true
-	}
-	switch be16(h) {
-	case portL2TP, portGTPU:
+	return isTunnelPort(be16(h[2:])) || isTunnelPort(be16(h))
+}
+
+func isTunnelPort(port uint16) bool {
+	switch port {
+	case portVXLAN, portGENEVE, portGTPU, portL2TP, portVXLANGPE, portMPLS, portLISP:
 		return true
 	}
 	return false
@@ -54,13 +53,11 @@ func tunnelHeader(h, b []byte) (n int, t uint16) {
 		return -1, 0
 	}
 	port := be16(h[2:])
-	if port != portGTPU && port != portL2TP {
-		if s := be16(h); s == portGTPU || s == portL2TP {
-			port = s
-		}
+	if !isTunnelPort(port) {
+		port = be16(h)
 	}
 	switch port {
-	case portVXLAN, portOTV:
+	case portVXLAN:
 		if b[0]&0x08 == 0 { // the network identifier must be valid, RFC 7348 section 5
 			return -1, 0
 		}
@@ -92,10 +89,11 @@ func vxlanGPE(b []byte) (n int, t uint16) {
 	if b[0]&0x30 != 0 || b[0]&0x08 == 0 {
 		return -1, 0
 	}
-	if b[0]&0x04 == 0 {
-		return 8, etherBridge
-	}
-	switch b[3] {
+	switch b[3] { // some senders fill it in without its flag, 0x04
+	case 0:
+		if b[0]&0x04 == 0 {
+			return 8, etherBridge
+		}
 	case 1:
 		return 8, etherIPv4
 	case 2:

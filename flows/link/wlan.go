@@ -45,19 +45,59 @@ func (d *Decoder) wlan(b []byte, wire int, padded bool, p *Packet) Verdict {
 	if len(b) < n {
 		return Malformed
 	}
-	if flags&wlanProtected != 0 || flags&wlanMore != 0 || b[22]&0x0f != 0 {
-		return Unknown // encrypted, or a fragment of an 802.11 frame
+	if flags&wlanMore != 0 || b[22]&0x0f != 0 {
+		return Unknown // a fragment of an 802.11 frame
+	}
+	if flags&wlanProtected != 0 {
+		iv := clearText(b[n:])
+		if iv < 0 {
+			return Unknown
+		}
+		return d.llc(b[n+iv:], wire-n-iv, p)
 	}
 	src, dst := wlanEnds(b, flags)
 	b, wire = b[n:], wire-n
 	if amsdu {
 		return d.amsdu(b, wire, p)
 	}
+	if sub&qos != 0 {
+		if m := meshControl(b); m > 0 {
+			b, wire = b[m:], wire-m
+		}
+	}
 	// Some cards put the whole Ethernet frame into the body.
 	if len(b) >= 14 && ([6]byte(b) == dst || [6]byte(b[6:]) == src) {
 		return d.etherType(etherBridge, b, wire, p)
 	}
 	return d.llc(b, wire, p)
+}
+
+// clearText: some drivers decrypt a frame and leave its flag, and the IV of
+// WEP (4 bytes) or the header of TKIP and CCMP (8 bytes), where they were. It
+// is the length of that, or -1 where the body is encrypted: six bytes of SNAP
+// header do not come about by chance.
+func clearText(b []byte) int {
+	for _, n := range [...]int{0, 4, 8} {
+		if len(b) >= n+6 && be32(b[n:]) == 0xaaaa0300 && be16(b[n+4:]) == 0 {
+			return n
+		}
+	}
+	return -1
+}
+
+// meshControl is the length of the mesh control field (section 9.2.4.7.3)
+// that b begins with. The bit that announces it means something else outside
+// of a mesh and is not set by older drivers, so what counts is that a SNAP
+// header stands behind the field.
+func meshControl(b []byte) int {
+	if len(b) < 12 || be16(b) == 0xaaaa {
+		return 0
+	}
+	n := 6 + [4]int{0, 6, 12, 0}[b[0]&3]
+	if len(b) < n+6 || be32(b[n:]) != 0xaaaa0300 || be16(b[n+4:]) != 0 {
+		return 0
+	}
+	return n
 }
 
 // wlanEnds are the source and destination of a data frame (table 9-30).
@@ -81,23 +121,19 @@ func (d *Decoder) amsdu(b []byte, wire int, p *Packet) Verdict {
 	for len(b) >= 14 {
 		n := 14 + int(be16(b[12:]))
 		sub, subWire := cut(b, wire, n)
-		var q Packet
-		v := d.llc(sub[14:], subWire-14, &q)
-		switch v {
-		case IP:
-			if found == IP && d.Also != nil {
-				d.Also(p)
-			}
-			*p, found = q, IP
-		case Fragment:
-			if found != IP {
-				found = v
-			}
-		case NotIP:
-		default:
-			if found == NotIP {
-				found = v
-			}
+		mark := len(d.also)
+		if found == IP {
+			d.also = append(d.also, *p)
+		}
+		v := d.llc(sub[14:], subWire-14, p)
+		switch {
+		case v == IP:
+			found = IP
+		case found == IP: // the one before it stays the answer
+			*p = d.also[mark]
+			d.also = d.also[:mark]
+		case v == Fragment || found == NotIP:
+			found = v
 		}
 		n = (n + 3) &^ 3
 		if n >= len(b) {
