@@ -24,7 +24,7 @@ func (f fold) finish(k key, t *table, i int32, emit analyzers.Emit) {
 		Protocol: kindNames[k.kind], Transport: events.TransportName(en.first.proto), Stream: en.first.stream, ID: en.first.id,
 		Name: en.name, Type: en.typ, Class: en.class,
 		QueryFrame: en.first.frame, QueryBytes: int(en.queryBytes), Truncated: en.truncated,
-		retried: en.lastTime.Sub(en.firstTime), last: en.lastTime,
+		Store: Store{Retried: en.lastTime.Sub(en.firstTime), Last: en.lastTime},
 	}
 	if en.op != "QUERY" {
 		v.Opcode = en.op
@@ -40,8 +40,8 @@ func (f fold) finish(k key, t *table, i int32, emit analyzers.Emit) {
 	case en.phase == done:
 		v.Status, v.Rcode = Answered, en.rcode
 		v.ResponseFrame, v.ResponseBytes = en.responseFrame, int(en.responseBytes)
-		v.latency, v.answers = en.latency, int(en.answers)
-		v.Latency, v.Answers = &v.latency, &v.answers
+		v.Store.Latency, v.Store.Answers = en.latency, int(en.answers)
+		v.Latency, v.Answers = &v.Store.Latency, &v.Store.Answers
 		if en.fromFrame != en.first.frame {
 			v.LatencyFrame = en.fromFrame
 			v.Waited = en.waited()
@@ -96,7 +96,7 @@ func (v *Transaction) addRetries(en *entry) (other bool) {
 // addFrames names the frames that the row rests on, the first few: query and
 // answer before the others.
 func (v *Transaction) addFrames() {
-	fs := v.frames[:0]
+	fs := v.Store.Frames[:0]
 	add := func(f uint64) {
 		if f != 0 && len(fs) < analyzers.MaxFrames && !slices.Contains(fs, f) {
 			fs = append(fs, f)
@@ -184,9 +184,9 @@ func (f fold) unasked(k key, e *events.Event, m *events.DNSMessage, q *events.DN
 		Status: Undecided, Reason: reasonNoQuery,
 		Protocol: kindNames[k.kind], Transport: events.TransportName(e.Flow.Proto), Stream: e.Stream, ID: m.ID,
 		Name: q.Name, Type: q.Type, Class: q.Class, Rcode: m.Rcode,
-		ResponseFrame: e.Pos.Frame, ResponseBytes: m.Size, Truncated: m.TC, answers: len(m.Answer), last: e.Time,
+		ResponseFrame: e.Pos.Frame, ResponseBytes: m.Size, Truncated: m.TC, Store: Store{Answers: len(m.Answer), Last: e.Time},
 	}
-	v.Answers = &v.answers
+	v.Answers = &v.Store.Answers
 	if m.Opcode != "QUERY" {
 		v.Opcode = m.Opcode
 	}

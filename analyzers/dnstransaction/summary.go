@@ -127,8 +127,8 @@ func (s *summary) Add(r *analyzers.Row) {
 	switch v.Status {
 	case Answered:
 		s.answered++
-		s.latencies.Add(int64(v.latency), exact)
-		l.cost = max(v.latency, v.Waited)
+		s.latencies.Add(int64(v.Store.Latency), exact)
+		l.cost = max(v.Store.Latency, v.Waited)
 		if l.cost > slow {
 			l.rank = min(l.rank, rankSlow)
 			s.slow.add(l)
@@ -141,12 +141,12 @@ func (s *summary) Add(r *analyzers.Row) {
 			s.noFallback.add(l)
 		}
 	case Unanswered:
-		if r.Time.Sub(v.last) < tooYoung {
+		if r.Time.Sub(v.Store.Last) < tooYoung {
 			s.open++
 			break
 		}
 		s.unanswered++
-		l.cost, l.number = v.retried, len(v.Retries)
+		l.cost, l.number = v.Store.Retried, len(v.Retries)
 		l.rank = min(l.rank, rankMissing)
 		s.missing.add(l)
 		if l.number > 0 {
@@ -173,8 +173,8 @@ func (s *summary) Section(full bool) analyzers.Section {
 	for _, l := range kept[:n] {
 		v := l.Transaction
 		took := "–"
-		if v.Status == Answered || v.retried > 0 {
-			took = analyzers.DurationText(max(l.cost, v.retried))
+		if v.Status == Answered || v.Store.Retried > 0 {
+			took = analyzers.DurationText(max(l.cost, v.Store.Retried))
 			if v.Status == Answered {
 				took = analyzers.DurationText(l.cost)
 			}
@@ -255,7 +255,7 @@ func (s *summary) findings() []analyzers.Finding {
 		w := f.worst.Kept()[0]
 		text := fmt.Sprintf("%s of %s DNS queries unanswered; worst: %s %s from %s to %s", count(f.count), count(s.queries), w.Name, w.Type, w.Client, w.Server)
 		if n := len(w.Retries); n > 0 {
-			text += fmt.Sprintf(", retried %s over %s", times(n), analyzers.DurationText(w.retried))
+			text += fmt.Sprintf(", retried %s over %s", times(n), analyzers.DurationText(w.Store.Retried))
 		}
 		sev := analyzers.Warn
 		if s.retriedInVain.count > 0 || f.count*manyMissing >= s.queries {

@@ -77,11 +77,17 @@ type Transaction struct {
 	Frames []uint64 `json:"frames"`
 	Filter string   `json:"filter"`
 
-	latency events.Duration
-	answers int
-	frames  [2]uint64       // room for Frames of most rows
-	retried events.Duration // first query to the last
-	last    events.Time     // of the last query
+	Store Store `json:"-"`
+}
+
+// Store is the memory that a Transaction points into, and what its Summary
+// needs besides. It is no part of the row.
+type Store struct {
+	Latency events.Duration
+	Answers int
+	Frames  [2]uint64
+	Retried events.Duration // first query to the last
+	Last    events.Time     // of the last query
 }
 
 // Retry is one more sending of a question.

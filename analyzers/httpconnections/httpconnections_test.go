@@ -7,6 +7,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/wiretale/wiretale/analyzers"
+	"github.com/wiretale/wiretale/analyzers/foldtest"
 	"github.com/wiretale/wiretale/events"
 )
 
@@ -55,13 +56,10 @@ func (c *talk) end(stream uint32, at float64) {
 func (c *talk) rows(t testing.TB) []*Usage {
 	t.Helper()
 	l := events.DefaultLimits()
-	r := Question.New(analyzers.Options{Limits: &l})
 	var out []*Usage
-	emit := func(row analyzers.Row) { out = append(out, row.Value.(*Usage)) }
-	for _, e := range c.evs {
-		r.Step(e, emit)
+	for _, r := range foldtest.RowsWithin(t, Question, l, c.evs...) {
+		out = append(out, r.Value.(*Usage))
 	}
-	r.Close(c.frame, c.evs[len(c.evs)-1].Time, emit)
 	return out
 }
 

@@ -8,6 +8,7 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"github.com/wiretale/wiretale/analyzers"
+	"github.com/wiretale/wiretale/analyzers/foldtest"
 	"github.com/wiretale/wiretale/events"
 )
 
@@ -65,19 +66,16 @@ func (c *talk) rows(t testing.TB, change ...func(*events.Limits)) []*Transaction
 	for _, f := range change {
 		f(&l)
 	}
-	r := Question.New(analyzers.Options{Limits: &l})
 	var out []*Transaction
-	emit := func(row analyzers.Row) { out = append(out, row.Value.(*Transaction)) }
-	for _, e := range c.evs {
-		r.Step(e, emit)
+	for _, r := range foldtest.RowsWithin(t, Question, l, c.evs...) {
+		out = append(out, r.Value.(*Transaction))
 	}
-	r.Close(c.frame, c.evs[len(c.evs)-1].Time, emit)
 	return out
 }
 
 func want(t *testing.T, got []*Transaction, want ...*Transaction) {
 	t.Helper()
-	if d := cmp.Diff(want, got, cmpopts.IgnoreUnexported(Transaction{})); d != "" {
+	if d := cmp.Diff(want, got, cmpopts.IgnoreFields(Transaction{}, "Store")); d != "" {
 		t.Errorf("rows (-want +got):\n%s", d)
 	}
 }

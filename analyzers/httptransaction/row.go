@@ -18,7 +18,7 @@ type ending struct {
 	body    *events.HTTPBody
 }
 
-// Places in Transaction.times.
+// Places in Store.Times.
 const (
 	atBlocked = iota
 	atConnect
@@ -68,8 +68,8 @@ func row(k events.StreamKey, s *state, x *exchange, end ending, emit analyzers.E
 }
 
 func (v *Transaction) set(at int, d events.Duration) *events.Duration {
-	v.times[at] = d
-	return &v.times[at]
+	v.Store.Times[at] = d
+	return &v.Store.Times[at]
 }
 
 // phases splits the time of the exchange.
@@ -118,7 +118,7 @@ func (v *Transaction) phases(s *state, x *exchange, end ending) {
 // write sets the frames and texts of the row, all texts in one string, and
 // emits it.
 func (v *Transaction) write(k events.StreamKey, s *state, x *exchange, emit analyzers.Emit) {
-	fs := v.frames[:0]
+	fs := v.Store.Frames[:0]
 	if v.Phases.Connect != nil {
 		fs = append(fs, s.frame)
 	}

@@ -86,8 +86,14 @@ type Transaction struct {
 	Frames []uint64 `json:"frames"`
 	Filter string   `json:"filter"`
 
-	times  [8]events.Duration // what the pointers point to
-	frames [6]uint64
+	Store Store `json:"-"`
+}
+
+// Store is the memory that a Transaction points into. It is no part of the
+// row.
+type Store struct {
+	Times  [8]events.Duration
+	Frames [6]uint64
 }
 
 // Phases are the parts of Total, in seconds. One that does not apply, or
