@@ -123,7 +123,8 @@ type layout struct {
 }
 
 // plan shares the lines of the screen out: about a third of what is free to the
-// findings, what is left to the tables in turn.
+// findings, a few rows to the tables as long as there is room, what is left to
+// these tables in turn.
 func (p *page) plan(rest int, found []analyzers.Finding, sections []analyzers.Section) layout {
 	l := layout{findings: len(found), rows: make([]int, len(sections))}
 	if p.o.Full {
@@ -132,8 +133,9 @@ func (p *page) plan(rest int, found []analyzers.Finding, sections []analyzers.Se
 		}
 		return l
 	}
-	const header, titles, footer = 1, 2 + 1, 1 + 1
-	free := p.o.Height - header - titles - footer - rest - 1
+	// The header, three titles or blank lines about the findings, a blank line
+	// and a title before what was not decoded, and the last line.
+	free := p.o.Height - 1 - 3 - 2 - 1 - rest
 	for i := range sections {
 		// With rows left out, the title is longer.
 		n := len(sections[i].Rows)
@@ -148,24 +150,57 @@ func (p *page) plan(rest int, found []analyzers.Finding, sections []analyzers.Se
 		free -= p.cost(&found[i])
 	}
 	const few = 3
-	for i := range sections {
-		n := min(len(sections[i].Rows), few)
-		if cost := n + 2; n > 0 && cost <= free { // its head and a blank line
-			l.rows[i] = n
-			free -= cost
+	for _, i := range byFindings(sections) {
+		l.rows[i] = min(len(sections[i].Rows), few)
+		if l.tables() > free {
+			l.rows[i] = 0
 		}
 	}
-	for more := true; more && free > 0; {
+	for more := true; more; {
 		more = false
 		for i := range sections {
-			if free > 0 && l.rows[i] > 0 && l.rows[i] < len(sections[i].Rows) {
+			if l.rows[i] > 0 && l.rows[i] < len(sections[i].Rows) && l.tables() < free {
 				l.rows[i]++
-				free--
 				more = true
 			}
 		}
 	}
 	return l
+}
+
+// tables is how many lines the tables and the blank lines between the sections
+// take.
+func (l *layout) tables() int {
+	n, led := 0, false
+	for _, rows := range l.rows {
+		if rows > 0 {
+			n += rows + 1 // its head
+		}
+		if rows > 0 || !led {
+			n++ // as section does
+		}
+		led = rows == 0
+	}
+	return n
+}
+
+// byFindings are the sections in the order in which their tables are worth
+// showing: those with the worst findings first.
+func byFindings(sections []analyzers.Section) []int {
+	order := make([]int, len(sections))
+	for i := range order {
+		order[i] = i
+	}
+	slices.SortStableFunc(order, func(i, j int) int {
+		a, b := sections[i].Findings, sections[j].Findings
+		switch {
+		case len(a) == 0 || len(b) == 0:
+			return min(len(b), 1) - min(len(a), 1)
+		default:
+			return analyzers.CompareFindings(slices.MinFunc(a, analyzers.CompareFindings), slices.MinFunc(b, analyzers.CompareFindings))
+		}
+	})
+	return order
 }
 
 var severities = [...]struct {

@@ -149,6 +149,17 @@ func TestTextFitsTheScreen(t *testing.T) {
 	}
 }
 
+// Where there is room for one table only, it is that of the worst finding.
+func TestTableOfTheWorstFindingIsShown(t *testing.T) {
+	var b bytes.Buffer
+	if err := Text(&b, theCapture(), &Coverage{}, sections(3), Options{Height: 23}); err != nil {
+		t.Fatal(err)
+	}
+	if out := b.String(); strings.Count(out, "who ") != 1 || !strings.Contains(out, "HTTP  12 of them.\n  who ") {
+		t.Error(out)
+	}
+}
+
 func TestTextFull(t *testing.T) {
 	var b bytes.Buffer
 	if err := Text(&b, theCapture(), &Coverage{}, sections(200), Options{Height: 24, Full: true}); err != nil {
