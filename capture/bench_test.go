@@ -50,3 +50,22 @@ func benchFiles(b *testing.B, paths ...string) {
 func BenchmarkMixed(b *testing.B)  { benchFiles(b, "/tmp/bench/mixed.pcap") }
 func BenchmarkSlice(b *testing.B)  { benchFiles(b, "/tmp/bench/slice.pcap") }
 func BenchmarkMerged(b *testing.B) { benchFiles(b, "/tmp/bench/slice.pcap", "/tmp/bench/slice.pcap") }
+
+func benchWriter(b *testing.B, w Writer) {
+	if _, err := w.AddInterface(Interface{Link: LinkEthernet}); err != nil {
+		b.Fatal(err)
+	}
+	p := Packet{Data: make([]byte, 540), Wire: 540, Time: 1700000000e9}
+	b.ReportAllocs()
+	b.SetBytes(540)
+	for b.Loop() {
+		if err := w.WritePacket(0, p); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+func BenchmarkWritePcap(b *testing.B) {
+	benchWriter(b, NewPcapWriter(io.Discard, LinkEthernet, 0, true))
+}
+func BenchmarkWritePcapng(b *testing.B) { benchWriter(b, NewPcapngWriter(io.Discard, Info{})) }
