@@ -72,6 +72,7 @@ type page struct {
 	paint painter
 	o     Options
 	buf   []byte
+	tight bool // the screen is small: leads are cut, not wrapped
 	led   bool // the last part had no table: such are set without a blank line between them
 }
 
@@ -122,7 +123,7 @@ type layout struct {
 	rows     []int // of the table of each section
 }
 
-// plan shares the lines of the screen out: about a third of what is free to the
+// plan shares the lines of the screen out: about half of what is free to the
 // findings, a few rows to the tables as long as there is room, what is left to
 // these tables in turn.
 func (p *page) plan(rest int, found []analyzers.Finding, sections []analyzers.Section) layout {
@@ -135,13 +136,13 @@ func (p *page) plan(rest int, found []analyzers.Finding, sections []analyzers.Se
 	}
 	// The header, three titles or blank lines about the findings, a blank line
 	// and a title before what was not decoded, and the last line.
-	free := p.o.Height - 1 - 3 - 2 - 1 - rest
-	for i := range sections {
-		// With rows left out, the title is longer.
-		n := len(sections[i].Rows)
-		free -= max(len(p.lead(&sections[i], n)), len(p.lead(&sections[i], min(n-1, 10))))
+	fixed := p.o.Height - 1 - 3 - 2 - 1 - rest
+	free := fixed - p.leads(sections)
+	if free < 12 {
+		p.tight = true
+		free = fixed - p.leads(sections)
 	}
-	most := max(free/3, 4)
+	most := max(free/2, 4)
 	for i := range found {
 		if most -= p.cost(&found[i]); most < 0 && i > 0 {
 			l.findings = i
@@ -166,6 +167,17 @@ func (p *page) plan(rest int, found []analyzers.Finding, sections []analyzers.Se
 		}
 	}
 	return l
+}
+
+// leads is how many lines the titles with their leads take.
+func (p *page) leads(sections []analyzers.Section) int {
+	n := 0
+	for i := range sections {
+		// With rows left out, the title is longer.
+		rows := len(sections[i].Rows)
+		n += max(len(p.lead(&sections[i], rows)), len(p.lead(&sections[i], min(rows-1, 10))))
+	}
+	return n
 }
 
 // tables is how many lines the tables and the blank lines between the sections
@@ -328,6 +340,9 @@ func (p *page) section(s *analyzers.Section, rows int) {
 // lead is the leading sentence of s in lines; the first stands behind the
 // title.
 func (p *page) lead(s *analyzers.Section, rows int) []string {
+	if p.tight {
+		return []string{clean(s.Lead)}
+	}
 	title := width(clean(s.Title)) + width(shown(s, rows)) + 2
 	return wrap(clean(s.Lead), max(p.o.Width-title, 0), max(p.o.Width-indent, 0))
 }
