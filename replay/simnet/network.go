@@ -92,6 +92,7 @@ func New(cfg Config) (*Network, error) {
 	if !cfg.At.valid() {
 		return nil, fmt.Errorf("simnet: unknown position %d", cfg.At)
 	}
+	silence()
 	n := &Network{cfg: cfg, start: time.Now()}
 	n.last.Store(int64(n.Now()))
 	return n, nil
