@@ -18,7 +18,8 @@ import (
 	"github.com/wiretale/wiretale/internal/pipeline"
 )
 
-// page is a capture of this repository: a look-up and a web page.
+// page is a capture of this repository: a look-up and a web page. It may be
+// made again, so its ports and its number of packets are not relied on.
 const page = "../../pcaps/page.pcapng"
 
 // try runs the program as a shell would.
@@ -73,17 +74,17 @@ func TestCommands(t *testing.T) {
 		{"replay page", 2, nil, []string{"nothing to write"}},
 
 		// analyze
-		{"analyze " + page, 0, []string{"page.pcapng  198 packets", "\nFindings", "\nRound-trip times", "\nNot decoded", "198 packets, ", "!\x1b"}, nil},
+		{"analyze " + page, 0, []string{"page.pcapng  ", "\nFindings", "\nRound-trip times", "\nNot decoded", " packets/s", "!\x1b"}, nil},
 		{"analyze --only rtt " + page, 0, []string{"\nRound-trip times", "!Traffic mix"}, nil},
 		{"analyze --json --only rtt " + page, 0, []string{`{"analysis":"rtt","key":`, `!"analysis":"mix"`}, nil},
 		{"analyze --full --workers 3 --no-color " + page, 0, []string{"10.0.0.10"}, nil},
-		{"analyze " + page + " " + page, 0, []string{"2 captures  396 packets"}, nil},
+		{"analyze " + page + " " + page, 0, []string{"2 captures  "}, nil},
 		{"analyze --limits flows=1 " + page, 0, []string{"limits", "flows ×"}, nil},
 
 		// decode
 		{"decode " + page, 0, []string{
-			"udp:0  10.0.0.10:35939 → 192.0.2.53:53", "query A www.example.test. (id 0xc0da)",
-			"answer NOERROR www.example.test. A 198.51.100.80 (id 0xc0da)", "!flow.start", "!\x1b",
+			" → 192.0.2.53:53 ", "query A www.example.test. (id 0x",
+			"answer NOERROR www.example.test. A 198.51.100.80 (id 0x", "!flow.start", "!\x1b",
 		}, nil},
 		{"decode --only dns --frames 2 " + page, 0, []string{"answer NOERROR", "!query"}, nil},
 		{"decode --stream tcp:0 --only flow " + page, 0, []string{"tcp:0", "start", "end by", "!udp:0", "!tcp:1"}, nil},
