@@ -32,6 +32,6 @@ func TestSketch(t *testing.T) {
 			near("percentile", s.Percentile(p), float64(ns[int(math.Ceil(float64(p)*float64(len(ns))/100))-1]), 0)
 		}
 		n := len(ns)
-		near("median", s.Median(), float64(ns[(n-1)/2])/2+float64(ns[n/2])/2, 0.5)
+		near("median", s.Median(), float64(ns[(n-1)/2])/2+float64(ns[n/2])/2, 0.5+1e-15*float64(ns[n/2]))
 	})
 }
