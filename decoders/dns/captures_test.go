@@ -167,7 +167,7 @@ func asTshark(m *events.DNSMessage) []string {
 		case "NSEC3":
 			bitmap = 5
 		}
-		if parts := strings.Fields(r.Data); bitmap > 0 && bitmap < len(parts) {
+		if parts := strings.Fields(strings.ReplaceAll(r.Data, `\ `, "_")); bitmap > 0 && bitmap < len(parts) {
 			for _, p := range parts[bitmap:] {
 				rtype = append(rtype, number(mdns.StringToType, p, "TYPE"))
 			}
