@@ -60,7 +60,7 @@ type said struct {
 // what the decoder saw.
 func TestNetHTTP(t *testing.T) {
 	rnd := rand.New(rand.NewPCG(1, 2))
-	for round := range 20 {
+	for round := range 8 {
 		var mu sync.Mutex
 		var chunks []dt.Chunk
 		a, b := net.Pipe()
@@ -84,10 +84,10 @@ func TestNetHTTP(t *testing.T) {
 		for i := range 12 {
 			p := plan{method: []string{"GET", "HEAD", "POST", "PUT", "BREW"}[rnd.IntN(5)], target: fmt.Sprintf("/%d?x=%d", round, i), code: []int{200, 404, 204, 304, 302}[rnd.IntN(5)], chunked: rnd.IntN(2) == 0}
 			if p.method == "POST" || p.method == "PUT" {
-				p.up = body(rnd.IntN(9000))
+				p.up = body(rnd.IntN(4000))
 			}
 			if p.code != 204 && p.code != 304 {
-				p.down = body(rnd.IntN(20000))
+				p.down = body(rnd.IntN(8000))
 			}
 			plans = append(plans, p)
 		}
