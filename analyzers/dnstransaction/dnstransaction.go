@@ -180,17 +180,20 @@ func (f fold) Close(k key, s *state, emit analyzers.Emit) {
 	if s.table == nil {
 		return
 	}
-	for t := s.table; t.done.head != none; {
-		f.finish(k, t, t.done.head, emit)
-	}
-	for t := s.table; t.open.head != none; {
-		f.finish(k, t, t.open.head, emit)
+	t := s.table
+	for _, l := range [...]*list{&t.done, &t.trailing, &t.open} {
+		for l.head != none {
+			f.finish(k, t, l.head, emit)
+		}
 	}
 }
 
 // expire finishes what has waited long enough at time now.
 func (f fold) expire(k key, t *table, now events.Time, emit analyzers.Emit) {
-	for i := t.done.head; i != none && now.Sub(t.entries[i].responseTime) > linger; i = t.done.head {
+	for i := t.done.head; i != none && now.Sub(t.entries[i].settled) > linger; i = t.done.head {
+		f.finish(k, t, i, emit)
+	}
+	for i := t.trailing.head; i != none && now.Sub(t.entries[i].responseTime) > patience; i = t.trailing.head {
 		f.finish(k, t, i, emit)
 	}
 	for i := t.open.head; i != none && now.Sub(t.entries[i].lastTime) > patience; i = t.open.head {
@@ -204,9 +207,11 @@ func (f fold) room(k key, t *table, emit analyzers.Emit) {
 	if t.live < f.pending {
 		return
 	}
-	if t.done.head != none {
-		f.finish(k, t, t.done.head, emit)
-		return
+	for _, l := range [...]*list{&t.done, &t.trailing} {
+		if l.head != none {
+			f.finish(k, t, l.head, emit)
+			return
+		}
 	}
 	t.entries[t.open.head].pushedOut = true
 	f.finish(k, t, t.open.head, emit)

@@ -211,9 +211,45 @@ func TestAnswerToARetryUnderAnotherID(t *testing.T) {
 		Name: "example.com.", Type: "A", Class: "IN", Rcode: "NOERROR", Latency: dur(20), Waited: ms(5020),
 		QueryFrame: 1, LatencyFrame: 2, ResponseFrame: 3, QueryBytes: 30, ResponseBytes: 46, Answers: num(1),
 		Retries: []Retry{{Frame: 2, After: ms(5000), ID: 2, Stream: 1, Server: second}}, Backoff: BackoffUndecided,
-		SecondAnswers: []SecondAnswer{{Frame: 4, After: ms(880), Retry: true, Rcode: "NOERROR"}},
+		SecondAnswers: []SecondAnswer{{Frame: 4, After: ms(880), Latency: ms(5900), Retry: true, Rcode: "NOERROR"}},
 		Frames:        []uint64{1, 2, 3, 4}, Filter: "frame.number in {1, 2, 3, 4}",
 	})
+}
+
+// A resolver asks two servers in turn under one id; the first answer comes from
+// the second server. The first server is asked again, and answers half a
+// minute later: that is a second answer, not an answer to nothing. Wireshark
+// measures it from frame 4, which came 6 s after frame 1.
+func TestLateAnswerOfAnotherServer(t *testing.T) {
+	c := &talk{}
+	f, g := udp(0, stub, 53, resolver), udp(1, stub, 53, second)
+	c.q(f, 0, 7, "example.com. A")
+	c.q(g, 1000, 7, "example.com. A")
+	c.a(g, 1020, 7, "example.com. A", "192.0.2.1")
+	c.q(f, 6000, 7, "example.com. A")
+	c.a(f, 30_000, 7, "example.com. A", "192.0.2.1")
+	rows := c.rows(t)
+	if len(rows) != 1 {
+		t.Fatalf("%d rows", len(rows))
+	}
+	v := rows[0].Value.(*Transaction)
+	want := []SecondAnswer{{Frame: 5, After: ms(28_980), Latency: ms(24_000), Retry: true, Rcode: "NOERROR"}}
+	if d := cmp.Diff(want, v.SecondAnswers); d != "" || len(v.Retries) != 2 || *v.Latency != ms(20) || v.RepeatOf != 0 {
+		t.Errorf("%+v\n%s", v, d)
+	}
+}
+
+// Two servers asked 0.2 ms apart: not a copy of one packet.
+func TestNotACopyWhenToAnotherServer(t *testing.T) {
+	c := &talk{}
+	f, g := udp(0, stub, 4000, resolver), udp(1, stub, 4000, second)
+	c.q(f, 0, 7, "example.com. A")
+	c.q(g, 1000, 7, "example.com. A")
+	c.q(f, 1000.2, 7, "example.com. A")
+	v := c.rows(t)[0].Value.(*Transaction)
+	if v.Copies != 0 || len(v.Retries) != 2 {
+		t.Errorf("%+v", v)
+	}
 }
 
 func TestTwoProgramsAskTheSame(t *testing.T) {

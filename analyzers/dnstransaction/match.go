@@ -34,12 +34,12 @@ func (f fold) query(k key, t *table, e *events.Event, m *events.DNSMessage, from
 	hash := hashQuestion(q)
 	at := attempt{
 		key:   flowKey(hash, e.Flow.Proto, stream(k, e, from), m.ID),
-		frame: e.Pos.Frame, base: e.Time, baseFrame: e.Pos.Frame,
+		frame: e.Pos.Frame, base: e.Time, last: e.Time, baseFrame: e.Pos.Frame,
 		server: to.addr, stream: e.Stream, id: m.ID, proto: e.Flow.Proto, queries: 1,
 	}
 	var repeatOf uint64
 	if i := t.onFlow(at.key); i != none && t.entries[i].asks(q) && t.entries[i].op == m.Opcode {
-		if t.entries[i].phase == open {
+		if t.entries[i].attemptOn(at.key).answers == 0 {
 			f.again(t, i, e, at)
 			return
 		}
@@ -55,7 +55,7 @@ func (f fold) query(k key, t *table, e *events.Event, m *events.DNSMessage, from
 		en := &t.entries[i]
 		if en.asks(q) && en.op == m.Opcode && (!k.kind.multicast() || en.client.addr == from.addr) {
 			switch {
-			case en.phase == done && en.truncated && en.rest().fallback == 0 && e.Flow.Proto == events.ProtoTCP && en.first.proto != events.ProtoTCP:
+			case en.phase != open && en.truncated && en.rest().fallback == 0 && e.Flow.Proto == events.ProtoTCP && en.first.proto != events.ProtoTCP:
 				en.also().fallback, fallbackOf = e.Pos.Frame, en.first.frame
 			case en.phase == open && en.first.id == m.ID:
 				retryOf = i
@@ -82,14 +82,17 @@ func (f fold) query(k key, t *table, e *events.Event, m *events.DNSMessage, from
 	}
 }
 
-// again takes one more query of open entry i.
+// again takes one more query of entry i: it is open, or that query's flow and
+// id have no answer yet.
 func (f fold) again(t *table, i int32, e *events.Event, at attempt) {
 	en := &t.entries[i]
 	x := en.also()
 	same := en.attemptOn(at.key)
 	if same != nil {
 		same.queries++
-		if e.Time.Sub(en.lastTime) < copied {
+		spacing := e.Time.Sub(same.last)
+		same.last = e.Time
+		if spacing < copied {
 			x.copies++
 			return
 		}
@@ -106,7 +109,9 @@ func (f fold) again(t *table, i int32, e *events.Event, at attempt) {
 		x.retriesLeftOff++
 	}
 	en.lastTime, en.lastFrame = e.Time, e.Pos.Frame
-	t.refresh(i)
+	if en.phase == open {
+		t.refresh(i)
+	}
 }
 
 // response takes an answer that was sent to one client.
@@ -176,7 +181,7 @@ func (en *entry) onStream(e *events.Event) *attempt {
 // findOn is the newest entry asked on the flow of e under id, whatever its
 // question (but not not): the open ones first.
 func (t *table) findOn(e *events.Event, id uint16, not *events.DNSQuestion) (int32, *attempt) {
-	for _, l := range [2]list{t.open, t.done} {
+	for _, l := range [3]list{t.open, t.trailing, t.done} {
 		i := l.tail
 		for n := 0; i != none && n < walkOpen; n++ {
 			en := &t.entries[i]
@@ -209,7 +214,7 @@ func (f fold) answer(t *table, i int32, a *attempt, e *events.Event, m *events.D
 		en.rcode, en.answers, en.responseBytes = m.Rcode, int32(len(m.Answer)), int32(m.Size)
 		en.truncated, en.answeredBy, en.responses = m.TC, from.addr, 1
 		en.digest = digest(m)
-		t.settle(i)
+		t.settle(i, e.Time)
 	case en.kind == llmnr && from.addr != en.answeredBy:
 		en.responses++ // each host that owns the name may answer (RFC 4795 section 4)
 	case en.tcp && (en.typ == "AXFR" || en.typ == "IXFR"):
@@ -217,10 +222,14 @@ func (f fold) answer(t *table, i int32, a *attempt, e *events.Event, m *events.D
 		en.responses++
 		en.answers += int32(len(m.Answer))
 		en.responseBytes += int32(m.Size)
-		en.responseTime = e.Time
+		en.settled = e.Time
 		t.refresh(i)
 	default:
+		t.settle(i, e.Time)
 		s := SecondAnswer{Frame: e.Pos.Frame, After: e.Time.Sub(en.responseTime), Differs: digest(m) != en.digest, Retry: a.answers <= a.queries, Rcode: m.Rcode}
+		if a.answers == 1 {
+			s.Latency = e.Time.Sub(a.base)
+		}
 		x := en.also()
 		if len(x.seconds) == f.samples {
 			x.leftOff++

@@ -16,7 +16,7 @@ func (f fold) multicastQuery(k key, t *table, e *events.Event, m *events.DNSMess
 		q := &m.Question[j]
 		class := mdnsClass(q.Class)
 		hash := hashName(2, q.Name)
-		at := attempt{frame: e.Pos.Frame, base: e.Time, baseFrame: e.Pos.Frame, server: to.addr, stream: e.Stream, id: m.ID, proto: e.Flow.Proto, queries: 1}
+		at := attempt{frame: e.Pos.Frame, base: e.Time, last: e.Time, baseFrame: e.Pos.Frame, server: to.addr, stream: e.Stream, id: m.ID, proto: e.Flow.Proto, queries: 1}
 		at.key = mix(flowKey(hash, at.proto, at.stream, at.id), uint64(e.Pos.Frame)<<16|uint64(j)) // of no use, but unique
 
 		again := int32(none)
@@ -72,7 +72,7 @@ func (f fold) multicastResponse(t *table, e *events.Event, m *events.DNSMessage)
 				case en.phase == open && e.Time.Sub(en.lastTime) <= answerWindow:
 					f.answer(t, i, &en.first, e, m, from)
 					en.latency, en.fromFrame = e.Time.Sub(en.lastTime), en.lastFrame
-				case en.phase == done && en.responseFrame != e.Pos.Frame && en.lastFrame != e.Pos.Frame:
+				case en.phase != open && en.responseFrame != e.Pos.Frame && en.lastFrame != e.Pos.Frame:
 					en.responses++
 					en.lastFrame = e.Pos.Frame // counted once a message
 				}

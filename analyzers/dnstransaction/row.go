@@ -10,7 +10,7 @@ import (
 
 // Why a question is undecided, or may have no answer.
 const (
-	reasonNoQuery   = "no query with this id and question was captured on this flow"
+	reasonNoQuery   = "no query with this id and question was open on this flow: it was not captured, or was given up before"
 	reasonPushedOut = "limit fold-pending reached before an answer came"
 	reasonUnheard   = "no answer to this client was captured at all: its servers are silent, or only one direction was captured"
 	reasonProbe     = "a probe: nobody has the name"
@@ -37,7 +37,7 @@ func (f fold) finish(k key, t *table, i int32, emit analyzers.Emit) {
 		other = v.addRetries(en)
 	}
 	switch {
-	case en.phase == done:
+	case en.phase != open:
 		v.Status, v.Rcode = Answered, en.rcode
 		v.ResponseFrame, v.ResponseBytes = en.responseFrame, int(en.responseBytes)
 		v.Store.Latency, v.Store.Answers = en.latency, int(en.answers)

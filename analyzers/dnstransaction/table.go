@@ -18,13 +18,15 @@ type table struct {
 	free       int32 // list of free entries, by next
 	live       int
 	heard      bool // some answer was sent to this client
-	open, done list // by time of the last query; by time of the answer
+	open       list // by time of the last query
+	trailing   list // by time of the first answer
+	done       list // by time settled
 	byFlow     map[uint64]int32
 	byQuestion map[uint64]int32 // head of the chain of that question
 }
 
 func newTable() *table {
-	return &table{free: none, open: list{none, none}, done: list{none, none}}
+	return &table{free: none, open: list{none, none}, trailing: list{none, none}, done: list{none, none}}
 }
 
 // list is a list of entries, oldest first.
@@ -34,9 +36,10 @@ type list struct{ head, tail int32 }
 type phase uint8
 
 const (
-	vacant phase = iota
-	open         // no answer yet
-	done         // answered, waiting out linger
+	vacant   phase = iota
+	open           // no answer yet
+	trailing       // answered, but other queries of it are not
+	done           // all its queries are answered; waiting out linger
 )
 
 // attempt is one sending of the question on one flow under one id, and its
@@ -45,7 +48,8 @@ type attempt struct {
 	key       uint64 // of (flow, id, question)
 	frame     uint64 // its first query
 	base      events.Time
-	baseFrame uint64 // the query that Wireshark measures from
+	last      events.Time // of its last query
+	baseFrame uint64      // the query that Wireshark measures from
 	server    events.Addr
 	stream    uint32
 	queries   uint32 // sent
@@ -71,8 +75,9 @@ type entry struct {
 	lastFrame            uint64
 	queryBytes           int32
 
-	responses     int32       // messages: AXFR, multicast
-	responseTime  events.Time // AXFR: of the last message
+	responses     int32 // messages: AXFR, multicast
+	responseTime  events.Time
+	settled       events.Time // when it became done; AXFR: of the last message
 	latency       events.Duration
 	responseFrame uint64
 	fromFrame     uint64 // query that latency is measured from
@@ -237,11 +242,7 @@ func (t *table) sameQuestion(question uint64, but int32) int32 {
 // drop frees entry i.
 func (t *table) drop(i int32) {
 	en := &t.entries[i]
-	if en.phase == open {
-		t.unlink(&t.open, i)
-	} else {
-		t.unlink(&t.done, i)
-	}
+	t.unlink(t.listOf(en.phase), i)
 	if en.nextSame != none {
 		t.entries[en.nextSame].prevSame = en.prevSame
 	}
@@ -297,19 +298,41 @@ func (t *table) unlink(l *list, i int32) {
 	}
 }
 
-// settle moves entry i from open to done.
-func (t *table) settle(i int32) {
-	t.unlink(&t.open, i)
-	t.entries[i].phase = done
-	t.push(&t.done, i)
+func (t *table) listOf(p phase) *list {
+	switch p {
+	case open:
+		return &t.open
+	case trailing:
+		return &t.trailing
+	}
+	return &t.done
+}
+
+// settle moves entry i on after an answer at time now.
+func (t *table) settle(i int32, now events.Time) {
+	en := &t.entries[i]
+	to := done
+	if en.first.answers == 0 {
+		to = trailing
+	}
+	if en.rare != nil {
+		for j := range en.more {
+			if en.more[j].answers == 0 {
+				to = trailing
+			}
+		}
+	}
+	if to == en.phase {
+		return
+	}
+	t.unlink(t.listOf(en.phase), i)
+	en.phase, en.settled = to, now
+	t.push(t.listOf(to), i)
 }
 
 // refresh moves entry i to the young end of its list.
 func (t *table) refresh(i int32) {
-	l := &t.open
-	if t.entries[i].phase == done {
-		l = &t.done
-	}
+	l := t.listOf(t.entries[i].phase)
 	t.unlink(l, i)
 	t.push(l, i)
 }

@@ -104,6 +104,7 @@ type Retry struct {
 type SecondAnswer struct {
 	Frame   uint64          `json:"frame"`
 	After   events.Duration `json:"after" doc:"seconds since the first answer"`
+	Latency events.Duration `json:"latency,omitzero" doc:"first answer to a retry of its own (another id, port or server): seconds since that query; Wireshark's dns.time"`
 	Differs bool            `json:"differs" doc:"another rcode, or other types and data in its answer section"`
 	Retry   bool            `json:"retry" doc:"the query was sent often enough to account for it"`
 	Rcode   string          `json:"rcode"`

@@ -246,7 +246,7 @@ func (c *conn) settle() {
 }
 
 func (u *site) frame(f uint64) {
-	if len(u.frames) < analyzers.MaxFrames {
+	if n := len(u.frames); n < analyzers.MaxFrames && (n == 0 || u.frames[n-1] != f) {
 		u.frames = append(u.frames, f)
 	}
 }

@@ -251,7 +251,7 @@ func (f fold) body(k events.StreamKey, s *state, e *events.Event, b *events.HTTP
 	case b.Missing > 0:
 		end.outcome, end.reason = Incomplete, "bytes of the response body were not captured"
 	case !b.Complete:
-		end.outcome, end.reason = Incomplete, "the response body broke off"
+		end.outcome, end.reason, end.broken = Incomplete, "the response body broke off", true
 	}
 	f.over(k, s, i, end, emit)
 }

@@ -16,6 +16,7 @@ type ending struct {
 	time    events.Time
 	frame   uint64
 	body    *events.HTTPBody
+	broken  bool // the last byte never came
 }
 
 // Places in Store.Times.
@@ -101,7 +102,7 @@ func (v *Transaction) phases(s *state, x *exchange, end ending) {
 			v.Phases.Wait = v.set(atWait, max(p.FirstTime.Sub(free), 0))
 		}
 	}
-	if p == nil || end.time == 0 {
+	if p == nil || end.time == 0 || end.broken {
 		return
 	}
 	v.Phases.Receive = v.set(atReceive, end.time.Sub(p.FirstTime))
