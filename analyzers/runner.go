@@ -48,7 +48,7 @@ type node[K comparable, S any] struct {
 }
 
 // Nodes live in chunks that never move, so that a pointer to one stays good,
-// and the map from key to index has nothing for the garbage collector to
+// and the index from key to node has nothing for the garbage collector to
 // follow where keys are free of pointers.
 const chunkBits = 6
 
@@ -70,7 +70,7 @@ type runner[K comparable, S any] struct {
 	rows   []ranked
 	name   string
 	idle   events.Duration
-	keys   map[K]uint32
+	keys   index[K]
 	chunks []*chunk[K, S]
 	nodes  uint32 // ever made
 	free   []uint32
@@ -79,7 +79,7 @@ type runner[K comparable, S any] struct {
 
 // Runs wraps a fold for the engines. name is that of its Question.
 func Runs[K comparable, S any](name string, _ Options, f Fold[K, S]) Runner {
-	r := &runner[K, S]{name: name, fold: f, idle: events.Duration(f.Idle()), keys: map[K]uint32{}}
+	r := &runner[K, S]{name: name, fold: f, idle: events.Duration(f.Idle())}
 	r.over, _ = f.(Ender)
 	r.wheel.init(r.idle)
 	r.emit = func(key string, v any) {
@@ -95,7 +95,7 @@ var seed = maphash.MakeSeed()
 
 func (r *runner[K, S]) Kinds() []events.Kind { return r.fold.Kinds() }
 
-func (r *runner[K, S]) Len() int { return len(r.keys) }
+func (r *runner[K, S]) Len() int { return r.keys.len }
 
 func (r *runner[K, S]) Hash(e *events.Event) (uint64, bool) {
 	k, ok := r.fold.Key(e)
@@ -132,7 +132,7 @@ func (r *runner[K, S]) node(i uint32) *node[K, S] {
 
 // find gives the node of k, a new one where there is none.
 func (r *runner[K, S]) find(k K, t events.Time) *node[K, S] {
-	i, ok := r.keys[k]
+	i, ok := r.keys.get(&k)
 	var n *node[K, S]
 	if ok {
 		n = r.node(i)
@@ -158,9 +158,9 @@ func (r *runner[K, S]) make(k K, t events.Time) *node[K, S] {
 	n := r.node(i)
 	n.key, n.last, n.index, n.used = k, t, i, true
 	n.gen++
-	r.keys[k] = i
+	r.keys.put(&k, i)
 	if r.idle > 0 {
-		if r.wheel.len > 2*len(r.keys)+1024 {
+		if r.wheel.len > 2*r.keys.len+1024 {
 			r.rewind()
 		} else {
 			r.wheel.add(due{t.Add(r.idle), i, n.gen})
@@ -186,7 +186,7 @@ func (r *runner[K, S]) each(do func(*node[K, S])) {
 
 func (r *runner[K, S]) close(n *node[K, S]) {
 	r.fold.Close(n.key, &n.state, r.emit)
-	delete(r.keys, n.key)
+	r.keys.drop(&n.key)
 	if r.lastNode == n {
 		r.lastNode = nil
 	}
