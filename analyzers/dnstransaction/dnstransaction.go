@@ -54,6 +54,9 @@ const (
 	portDNS   = 53
 	portMDNS  = 5353
 	portLLMNR = 5355
+	// portNBNS is NetBIOS's name service (RFC 1002 section 4.2): messages of
+	// the same shape, but broadcast, with rules of their own. Not DNS.
+	portNBNS = 137
 )
 
 // Bounds of searches among the open questions of one client, newest first.
@@ -100,6 +103,9 @@ type state struct{ *table }
 func (fold) Kinds() []events.Kind { return []events.Kind{events.KindDNSMessage} }
 
 func (fold) Key(e *events.Event) (key, bool) {
+	if e.Flow.ServerPort == portNBNS || e.Flow.ClientPort == portNBNS {
+		return key{}, false
+	}
 	m := e.Body.(*events.DNSMessage)
 	from, to := ends(e)
 	switch k := kindOf(&e.Flow); {

@@ -451,6 +451,14 @@ func TestLLMNRAnswerComesFromTheResponder(t *testing.T) {
 	}
 }
 
+func TestNetBIOSIsNotDNS(t *testing.T) {
+	c := &talk{}
+	c.q(flow{"10.0.0.1", 137, "10.0.0.255", 137, events.ProtoUDP, 0}, 0, 3, "FHFAEBEECODCFHEJFCEFCOEOEFFECAAA. NIMLOC")
+	if rows := c.rows(t); len(rows) != 0 {
+		t.Errorf("%+v", rows)
+	}
+}
+
 // Many open at once: the maps must say what the scan says.
 func TestManyOpen(t *testing.T) {
 	c := &talk{}
