@@ -53,8 +53,15 @@ func (w *Worker) analyse(r *record, c *tcpConn, o *op) {
 	}
 
 	retransmitted := false
-	if (plen > 0 || o.flags&(flagSYN|flagFIN) != 0) && known && seqLess(o.seq, snd.next) && mark == 0 {
-		retransmitted = w.again(r, c, o, from)
+	if known && mark == 0 && (plen > 0 || o.flags&(flagSYN|flagFIN) != 0) {
+		switch {
+		case seqLess(o.seq, snd.next):
+			retransmitted = w.again(r, c, o, from)
+		case plen > 0 && peer.lastAck != 0 && seqLE(o.seq+plen, peer.lastAck):
+			// Acknowledged before it was seen: it lies behind its ACK in the
+			// capture, or was sent again for nothing.
+			w.mark(r, c, o, events.KindTCPRetransmission, from, "spurious", 0)
+		}
 	}
 
 	end := o.seq + plen
@@ -85,19 +92,22 @@ func (w *Worker) again(r *record, c *tcpConn, o *op, from events.Dir) bool {
 		w.mark(r, c, o, events.KindTCPRetransmission, from, "fast", 0)
 		return true
 	}
+	if o.plen > 0 && peer.lastAck != 0 && seqLE(end, peer.lastAck) {
+		w.mark(r, c, o, events.KindTCPRetransmission, from, "spurious", 0)
+		return true
+	}
 	within := events.Duration(reorderDefault)
 	if c.firstRTT > 0 {
 		within = c.firstRTT
 	}
-	if o.time.Sub(snd.nextTime) < within && snd.next != end {
+	if o.flags&(flagSYN|flagFIN) != 0 {
+		end++
+	}
+	if t := o.time.Sub(snd.nextTime); t >= 0 && t < within && snd.next != end {
 		w.mark(r, c, o, events.KindTCPOutOfOrder, from, "", 0)
 		return false
 	}
-	why := "timeout"
-	if o.plen > 0 && peer.lastAck != 0 && seqLE(end, peer.lastAck) {
-		why = "spurious"
-	}
-	w.mark(r, c, o, events.KindTCPRetransmission, from, why, 0)
+	w.mark(r, c, o, events.KindTCPRetransmission, from, "timeout", 0)
 	return true
 }
 
@@ -107,6 +117,9 @@ func (w *Worker) mark(r *record, c *tcpConn, o *op, kind events.Kind, from event
 	}
 	snd, peer := &c.half[o.dir], &c.half[o.dir^1]
 	s := &events.TCPSegment{Mark: kind, Seq: o.seq - snd.base, SeqRaw: o.seq, Bytes: int64(o.plen), Why: why, Number: number, Offset: -1}
+	if kind == events.KindTCPRetransmission {
+		s.After = max(0, o.time.Sub(snd.nextTime))
+	}
 	if kind == events.KindTCPDuplicateACK {
 		s.Ack = o.ack - peer.base
 	}
@@ -199,6 +212,9 @@ func (w *Worker) acked(r *record, o *op, snd, peer *half, from events.Dir) {
 
 func (w *Worker) sample(r *record, o *op, u *unacked, from events.Dir, exact bool) {
 	if u.again || u.sacked || o.time < u.time || !w.cfg.Want.Has(events.KindTCPRTT) {
+		if w.skipped != nil {
+			w.skipped(o, u)
+		}
 		return
 	}
 	s := w.out.rtt.get()

@@ -22,7 +22,10 @@ func (w *Worker) openTCP(r *record, c *tcpConn) {
 
 // start begins with a protocol that is known by name, or searches for it.
 func (n *node) start(x decoders.Next, by string) {
-	n.phase, n.stream, n.announced, n.out, n.hint = searching, nil, false, 0, x.Hint
+	n.phase, n.stream, n.announced, n.tried, n.hint = searching, nil, false, 0, x.Hint
+	for i := range n.side {
+		n.side[i].no, n.side[i].mute = 0, false
+	}
 	if x.Protocol == "" {
 		return
 	}
@@ -129,22 +132,22 @@ func (w *Worker) detected(r *record, proto int) {
 // search looks for the protocol in the bytes that are kept. last: nothing
 // more will be added to them.
 func (n *node) search(last bool) {
-	maybe, byPort := 0, -1
+	byPort := -1
+	var open [2]bool // something may still come of this side
 	for i := range n.w.protos {
 		p := &n.w.protos[i]
-		if p.Stream == nil || n.out&(1<<i) != 0 {
+		if p.Stream == nil || n.tried&(1<<i) != 0 {
 			continue
 		}
-		possible := false
 		for d := range n.side {
-			head := n.side[d].buf
-			if len(head) == 0 {
+			s := &n.side[d]
+			if len(s.buf) == 0 || s.no&(1<<i) != 0 {
 				continue
 			}
-			v, _ := p.Probe(events.Dir(d), head)
-			if v == decoders.Yes {
+			switch v, _ := p.Probe(events.Dir(d), s.buf); v {
+			case decoders.Yes:
 				if n.root && n.r.conv.flags&cvGuessed != 0 {
-					if who, ok := shows(p, head); ok && who != events.Dir(d) {
+					if who, ok := shows(p, s.buf); ok && who != events.Dir(d) {
 						n.r.conv.flags ^= cvClientHi
 						n.side[0], n.side[1] = n.side[1], n.side[0]
 					}
@@ -153,16 +156,14 @@ func (n *node) search(last bool) {
 				n.announce()
 				n.resume()
 				return
+			case decoders.No:
+				s.no |= 1 << i
+			default:
+				open[d] = true
+				if byPort < 0 && n.side[d^1].no&(1<<i) == 0 && n.portOf(p.TCPPorts) {
+					byPort = i
+				}
 			}
-			possible = possible || v == decoders.Maybe
-		}
-		if !possible {
-			n.out |= 1 << i
-			continue
-		}
-		maybe++
-		if byPort < 0 && n.portOf(p.TCPPorts) {
-			byPort = i
 		}
 	}
 	if byPort >= 0 {
@@ -170,16 +171,20 @@ func (n *node) search(last bool) {
 		n.resume()
 		return
 	}
-	if maybe == 0 || last && n.side[0].over && n.side[1].over {
-		n.deafen()
-		return
-	}
 	for d := range n.side {
-		if len(n.side[d].buf) > n.w.limits.Unknown {
-			n.w.emit(n.r, events.Dir(d), n.path, false, &events.FlowLimit{Limit: "unknown", Value: int64(n.w.limits.Unknown), Reason: "the protocol stays unknown", Bytes: int64(len(n.side[d].buf))})
-			n.deafen()
-			return
+		s := &n.side[d]
+		if len(s.buf) > n.w.limits.Unknown && open[d] {
+			n.w.emit(n.r, events.Dir(d), n.path, false, &events.FlowLimit{Limit: "unknown", Value: int64(n.w.limits.Unknown), Reason: "the protocol stays unknown", Bytes: int64(len(s.buf))})
+			open[d] = false
 		}
+		if len(s.buf) > 0 && !open[d] {
+			s.mute = true
+			s.missed += int64(len(s.buf))
+			s.clear()
+		}
+	}
+	if n.side[0].mute && n.side[1].mute || last && n.side[0].over && n.side[1].over {
+		n.deafen()
 	}
 }
 

@@ -33,8 +33,8 @@ type Dispatcher struct {
 	Stats  Stats
 
 	wheel    [wheelSlots]struct{ head, tail uint32 } // lists of records, oldest first
-	clock    events.Time // latest capture time seen: never goes back
-	wheelSec int64       // next second to look at
+	clock    events.Time                             // latest capture time seen: never goes back
+	wheelSec int64                                   // next second to look at
 	started  bool
 
 	work    *Work
@@ -132,9 +132,9 @@ func (d *Dispatcher) limit(name string, value int, reason string, bytes int64) {
 		limit: &events.FlowLimit{Limit: name, Value: int64(value), Reason: reason, Bytes: bytes}})
 }
 
-// outer numbers a UDP flow that carries a tunnel.
+// outer numbers a flow that carries a tunnel, or is quoted.
 func (d *Dispatcher) outer(p *link.Packet) {
-	if len(p.Payload) < 8 || p.Proto != events.ProtoUDP {
+	if len(p.Payload) < 8 || p.Proto != events.ProtoUDP && (p.Proto != events.ProtoTCP || len(p.Payload) < 20) {
 		return
 	}
 	k, _ := makeKey(&p.Src, &p.Dst, binary.BigEndian.Uint16(p.Payload), binary.BigEndian.Uint16(p.Payload[2:]), p.Proto, p.V6)
@@ -142,6 +142,37 @@ func (d *Dispatcher) outer(p *link.Packet) {
 	r := d.table.at(n)
 	r.state |= stTunnel
 	r.last = d.clock
+}
+
+// quoted numbers the flow of the packet that an ICMP error quotes (RFC 792,
+// RFC 4443 section 2.4), as Wireshark does; it belongs to the flow no more
+// than that.
+func (d *Dispatcher) quoted(p *link.Packet) {
+	b := p.Payload
+	if len(b) < 8+20 {
+		return
+	}
+	var q link.Packet
+	if p.Proto == events.ProtoICMP {
+		switch b[0] {
+		case 3, 4, 5, 11, 12: // unreachable, quench, redirect, time exceeded, parameter problem
+		default:
+			return
+		}
+		b = b[8:]
+		hl := int(b[0]&15) * 4
+		if b[0]>>4 != 4 || hl < 20 || len(b) < hl+8 || binary.BigEndian.Uint16(b[6:])&0x1fff != 0 {
+			return
+		}
+		q = link.Packet{Src: events.Addr4([4]byte(b[12:])), Dst: events.Addr4([4]byte(b[16:])), Proto: b[9], Payload: b[hl:]}
+	} else {
+		if b[0] < 1 || b[0] > 4 || len(b) < 8+40+8 || b[8]>>4 != 6 {
+			return
+		}
+		b = b[8:]
+		q = link.Packet{Src: events.Addr(b[8:24]), Dst: events.Addr(b[24:40]), Proto: b[6], V6: true, Payload: b[40:]}
+	}
+	d.outer(&q)
 }
 
 // lookup finds k's flow or opens it. syn: the packet opens a connection, so
@@ -315,6 +346,9 @@ func (d *Dispatcher) packet(p *link.Packet, wire uint32) {
 		}
 		k, o.dir = makeKey(&p.Src, &p.Dst, binary.BigEndian.Uint16(b), binary.BigEndian.Uint16(b[2:]), p.Proto, p.V6)
 	default:
+		if p.Proto == events.ProtoICMP || p.Proto == events.ProtoICMPv6 {
+			d.quoted(p)
+		}
 		o.kind, o.plen = opOther, int32(p.Wire)
 		k, o.dir = makeKey(&p.Src, &p.Dst, 0, 0, p.Proto, p.V6)
 	}

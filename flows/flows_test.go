@@ -353,8 +353,8 @@ func TestStreamsAndEnds(t *testing.T) {
 		seg{at: 60, who: "c", seq: 2, ack: 2},
 		seg{at: 70, who: "c", flags: "S", seq: 100},            // the same ports again
 		seg{at: 80, who: "c", flags: "S", seq: 100},            // its SYN again
-		seg{at: 90, who: "c", flags: "S", port: 40001},          // another, never answered
-		seg{at: 400_000, who: "c", flags: "S", port: 40002},     // much later
+		seg{at: 90, who: "c", flags: "S", port: 40001},         // another, never answered
+		seg{at: 400_000, who: "c", flags: "S", port: 40002},    // much later
 		seg{at: 400_010, who: "c", flags: "", seq: 5, ack: 60}, // the first again, no SYN: keeps its number
 	)
 	evs, _ := play(t, packets(segs), 1, 1, limits())

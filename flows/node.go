@@ -20,7 +20,7 @@ type node struct {
 	stream    decoders.Stream
 	by        string // how it was detected
 	announced bool   // flow.detected was told
-	out       uint64 // protocols that it is not, by index
+	tried     uint64 // protocols that were tried in vain, by index
 	hint      any
 	next      *decoders.Next // Switch was called
 	working   bool           // inside a call of the decoder
@@ -42,11 +42,13 @@ const (
 type side struct {
 	buf     []byte // kept bytes
 	spans   []decoders.Span
-	off     int64 // stream offset of buf[0]
-	taken   int   // on trial: bytes at the front of buf that the decoder took
-	want    int   // do not offer fewer
-	stalled bool  // took nothing: waits for the other side
-	missed  int64 // bytes lost before a decoder was there
+	off     int64  // stream offset of buf[0]
+	taken   int    // on trial: bytes at the front of buf that the decoder took
+	want    int    // do not offer fewer
+	stalled bool   // took nothing: waits for the other side
+	missed  int64  // bytes lost before a decoder was there
+	no      uint64 // protocols that these bytes are not, by index
+	mute    bool   // searching: nothing can come of these bytes; they are not kept
 	over    bool
 	told    bool // End was told to the decoder
 	why     events.Ending
@@ -95,6 +97,10 @@ func (n *node) data(from events.Dir, p []byte, off int64, m decoders.Mark) {
 	case deaf:
 		return
 	case searching, trial:
+		if s.mute && n.phase == searching {
+			s.missed += int64(len(p))
+			return
+		}
 		if len(s.buf) == 0 {
 			s.off = off
 		}
@@ -254,6 +260,7 @@ func (n *node) gap(from events.Dir, k int64) {
 		if n.phase == searching {
 			s.missed += k + int64(len(s.buf))
 			s.clear()
+			s.no, s.mute = 0, false // what follows may begin with a message
 			return
 		}
 		if n.phase == deaf {
@@ -333,7 +340,7 @@ func (n *node) deafen() {
 func (n *node) fail(err error) {
 	name := n.w.protos[n.proto].Name
 	if n.phase == trial && !n.announced {
-		n.out |= 1 << n.proto
+		n.tried |= 1 << n.proto
 		n.phase, n.stream, n.next = searching, nil, nil
 		for i := range n.side {
 			s := &n.side[i]

@@ -97,7 +97,8 @@ func (w *Worker) conn(r *record) *tcpConn {
 		w.tcp = append(w.tcp, c)
 		r.conv.heavy = uint32(len(w.tcp))
 	}
-	c.half[0].scale, c.half[1].scale = -1, -1
+	c.half[0].reset()
+	c.half[1].reset()
 	w.openTCP(r, c)
 	return c
 }
@@ -108,11 +109,10 @@ func (w *Worker) freeTCP(r *record) {
 	c := w.tcp[i-1]
 	for d := range c.half {
 		h := &c.half[d]
-		q := h.unacked
-		if cap(q) > 64 {
-			q = nil
+		if cap(h.unacked) > 64 {
+			h.unacked = nil
 		}
-		*h = half{unacked: q[:0], ooo: h.ooo[:0]}
+		h.reset()
 	}
 	c.own.deafen()
 	*c = tcpConn{half: c.half, own: node{side: c.own.side}}
@@ -123,6 +123,9 @@ func (w *Worker) freeTCP(r *record) {
 // segment works on one TCP segment.
 func (w *Worker) segment(r *record, o *op) {
 	c := w.conn(r)
+	if o.flags&flagSYN != 0 {
+		w.startAgain(r, c, o)
+	}
 	snd, peer := &c.half[o.dir], &c.half[o.dir^1]
 
 	// Where sequence numbers start (as Wireshark shows them: a segment that
@@ -150,6 +153,29 @@ func (w *Worker) segment(r *record, o *op) {
 
 	w.analyse(r, c, o)
 	w.reassemble(r, c, o)
+}
+
+// startAgain forgets a connection that was refused and is tried again on the
+// same sequence number.
+func (w *Worker) startAgain(r *record, c *tcpConn, o *op) {
+	h := &c.half[o.dir]
+	if r.conv.flags&cvReset != 0 {
+		r.conv.flags &^= cvReset
+		first := c.half[o.dir]
+		for d := range c.half {
+			c.half[d].reset()
+		}
+		c.own.deafen()
+		w.openTCP(r, c)
+		if first.state&hfNext != 0 && first.base == o.seq { // its SYN again
+			h.state, h.base, h.next, h.nextTime = hfBase|hfNext, first.base, first.next, first.nextTime
+		}
+	}
+}
+
+// reset forgets all but the memory.
+func (h *half) reset() {
+	*h = half{scale: -1, unacked: h.unacked[:0], ooo: h.ooo[:0]}
 }
 
 // options are the TCP options of the segment, as far as they were captured.

@@ -52,6 +52,8 @@ type Worker struct {
 
 	expected expectations
 	held     int // bytes held behind holes
+
+	skipped func(*op, *unacked) // tests: a segment gave no sample
 }
 
 func newWorker(c *Config, id int, t *table) *Worker {
