@@ -24,7 +24,11 @@ type Packet struct {
 }
 
 // Batch is a run of packets in capture order. Where batches end depends on the
-// content of the input only, so that a run can be repeated.
+// content of the input only, so that a run can be repeated; but for a pipe that
+// is read alone and is not compressed, where a batch ends when no more has
+// arrived, so that nobody waits for packets that are here. What is judged at
+// the end of batches (idle time-outs) may then be judged a batch earlier or
+// later from run to run.
 type Batch struct {
 	First   uint64 // frame number of Packets[0], from 1
 	Packets []Packet

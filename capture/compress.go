@@ -35,7 +35,7 @@ func (p *prefixed) Read(b []byte) (int, error) {
 // Nothing is read ahead of what the first bytes need.
 func decompress(raw io.Reader) (io.Reader, string, error) {
 	var head [4]byte
-	n, err := readFull(raw, head[:])
+	n, err := readAtLeast(raw, head[:], len(head))
 	if err != nil && err != io.EOF {
 		return nil, "", err
 	}
@@ -136,10 +136,11 @@ func plain(format string, err error) error {
 	return fmt.Errorf("the %s data is damaged: %w", format, err)
 }
 
-// readFull reads until b is full or the source ends. Unlike io.ReadFull it
-// tells a clean end (io.EOF) from the cut-off end of compressed data.
-func readFull(r io.Reader, b []byte) (n int, err error) {
-	for idle := 0; n < len(b) && err == nil; {
+// readAtLeast reads into b until it has least bytes or the source ends. Unlike
+// io.ReadAtLeast it tells a clean end (io.EOF) from the cut-off end of
+// compressed data.
+func readAtLeast(r io.Reader, b []byte, least int) (n int, err error) {
+	for idle := 0; n < least && err == nil; {
 		var k int
 		k, err = r.Read(b[n:])
 		n += k
@@ -150,7 +151,7 @@ func readFull(r io.Reader, b []byte) (n int, err error) {
 			return n, io.ErrNoProgress
 		}
 	}
-	if n == len(b) && err == io.EOF {
+	if n >= least && err == io.EOF {
 		err = nil // the next read tells
 	}
 	return n, err

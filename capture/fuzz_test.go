@@ -34,10 +34,14 @@ func FuzzReader(f *testing.F) {
 	// Small buffers make every record cross an edge, and large ones grow.
 	small, large := newPool(netmonPadded), newPool(64<<10)
 	f.Fuzz(func(t *testing.T, file []byte) {
-		want, wantFault := fuzzRead(bytes.NewReader(file), large)
-		got, gotFault := fuzzRead(oneByOne{bytes.NewReader(file)}, small)
-		if d := cmp.Diff(want, got); d != "" || wantFault != gotFault {
-			t.Fatal(d, wantFault, gotFault)
+		want, wantFault := fuzzRead(bytes.NewReader(file), false, large)
+		for _, live := range []bool{false, true} {
+			for _, p := range []*pool{small, large} {
+				got, gotFault := fuzzRead(oneByOne{bytes.NewReader(file)}, live, p)
+				if d := cmp.Diff(want, got); d != "" || wantFault != gotFault {
+					t.Fatal(live, d, wantFault, gotFault)
+				}
+			}
 		}
 	})
 }
@@ -45,9 +49,9 @@ func FuzzReader(f *testing.F) {
 // fuzzMost is as many packets as are compared of one input.
 const fuzzMost = 1000
 
-func fuzzRead(raw io.Reader, p *pool) (all []got, fault string) {
+func fuzzRead(raw io.Reader, live bool, p *pool) (all []got, fault string) {
 	n := &notes{budget: 1 << 20}
-	r, err := newReader("file", raw, p, n)
+	r, err := newReader("file", raw, live, p, n)
 	if err != nil {
 		return nil, err.Error()
 	}

@@ -110,7 +110,7 @@ func (in *input) sniff(p *pool) (bool, error) {
 		return false, err
 	}
 	defer f.Close()
-	r, err := newReader(in.name, f, p, nil)
+	r, err := newReader(in.name, f, false, p, nil)
 	if e := (*Error)(nil); errors.As(err, &e) {
 		return false, nil
 	}

@@ -92,7 +92,7 @@ func (in *input) firstTime(p *pool) (events.Time, error) {
 		return 0, err
 	}
 	defer f.Close()
-	r, err := newReader(in.name, f, p, nil)
+	r, err := newReader(in.name, f, false, p, nil)
 	if err != nil {
 		return 0, err
 	}
@@ -120,7 +120,7 @@ func (m *merger) wake(c *cursor) error {
 	if m.open == m.limit {
 		return &Error{File: c.in.name, Err: fmt.Errorf("not read: more than %d files are of the same time (limit merge-files)", m.limit)}
 	}
-	r, f, err := m.source.open(c.in)
+	r, f, err := m.source.open(c.in, false)
 	if err != nil {
 		if e := (*Error)(nil); !errors.As(err, &e) {
 			err = &Error{File: c.in.name, Err: err}

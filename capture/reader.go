@@ -31,6 +31,7 @@ type parser interface {
 type reader struct {
 	name  string // for messages
 	src   io.Reader
+	live  bool // a read may wait for what is not written yet: take what is there
 	pool  *pool
 	notes *notes // nil when only the packets matter
 	parser
@@ -46,17 +47,23 @@ type reader struct {
 	comments []pendingComment
 }
 
-// newReader starts to read a capture from raw. A fault in its header stays in
+// liveRoom is how much free space makes it worth reading on into a buffer whose
+// front is in use: what a pipe holds (pipe(7)).
+const liveRoom = 64 << 10
+
+// newReader starts to read a capture from raw; live says that the packets are
+// wanted as they arrive. Compressed data is never read live. A fault in its header stays in
 // the reader; an error is returned where the content is no capture at all.
-func newReader(name string, raw io.Reader, p *pool, n *notes) (*reader, error) {
+func newReader(name string, raw io.Reader, live bool, p *pool, n *notes) (*reader, error) {
 	r := &reader{name: name, pool: p, notes: n}
 	var compression string
 	r.src, compression, r.srcErr = decompress(raw)
 	if r.srcErr != nil {
 		return nil, &Error{File: name, Err: r.srcErr}
 	}
+	r.live = live && compression == ""
 	r.buf = p.buffer(p.size)
-	r.read()
+	r.readHead()
 	head := r.buf.b[:r.end]
 	if len(head) == 0 {
 		cause := r.srcErr
@@ -72,6 +79,19 @@ func newReader(name string, raw io.Reader, p *pool, n *notes) (*reader, error) {
 		return nil, &Error{File: name, Err: cause}
 	}
 	return r, nil
+}
+
+// readHead reads the first bytes. Live, it waits for the file header only: what
+// comes after it may take its time.
+func (r *reader) readHead() {
+	r.read(pcapHeader)
+	if h, isPcap := parsePcapHeader(r.window()); isPcap && r.end < h.size && !r.eof {
+		r.read(h.size - r.end)
+	}
+	if bytes.HasPrefix(r.window(), []byte(netmonMagic)) && !r.eof {
+		r.live = false // nobody writes these as they come, and the header says where the end is
+		r.read(0)
+	}
 }
 
 // start finds the format by the first bytes and reads the file header. It
@@ -149,6 +169,12 @@ func (r *reader) fill(want int) error {
 		}
 		return nil
 	}
+	if r.live && r.pos+want <= len(r.buf.b) && len(r.buf.b)-r.end >= liveRoom {
+		// A batch may hold what is before; what comes is behind it.
+		r.read(want - left)
+		r.passOver()
+		return nil
+	}
 	// A record larger than a buffer is read in growing steps: its length may
 	// be a lie, so memory grows only as bytes arrive.
 	size := r.pool.size
@@ -165,18 +191,26 @@ func (r *reader) fill(want int) error {
 	}
 	r.off += int64(r.pos)
 	r.pos, r.end = 0, left
-	r.read()
-	if r.skip > 0 {
-		n := min(r.skip, int64(r.end))
-		r.skip -= n
-		r.pos = int(n)
-	}
+	r.read(want - left)
+	r.passOver()
 	return nil
 }
 
-// read fills the rest of the buffer from the source.
-func (r *reader) read() {
-	n, err := readFull(r.src, r.buf.b[r.end:])
+// passOver throws away of what was read what is to be skipped.
+func (r *reader) passOver() {
+	n := min(r.skip, int64(r.end-r.pos))
+	r.skip -= n
+	r.pos += int(n)
+}
+
+// read fills the rest of the buffer from the source, or, live, reads until
+// there are least bytes more.
+func (r *reader) read(least int) {
+	b := r.buf.b[r.end:]
+	if !r.live {
+		least = len(b)
+	}
+	n, err := readAtLeast(r.src, b, min(least, len(b)))
 	r.end += n
 	if err != nil {
 		r.eof = true

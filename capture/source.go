@@ -37,7 +37,9 @@ type Source struct {
 // Open starts to read captures: files, folders (all captures in one, by name,
 // not those in its folders) and "-" for standard input, each pcap or pcapng,
 // plain or compressed with gzip or zstd. Several are merged by time, as a
-// whole: packets of the same time are in the order of their files.
+// whole: packets of the same time are in the order of their files. A pipe that
+// is read alone and is not compressed is read as it is written: Next gives what
+// has arrived.
 //
 // It fails where a file cannot be opened (an *os.PathError, mostly) and where
 // one is not a capture (an *Error around ErrFormat). It reads the first bytes
@@ -64,7 +66,7 @@ func Open(paths []string, o Options) (*Source, error) {
 		return nil, errors.New("no captures to read")
 	case 1:
 		s.pool = newPool(bufferSize)
-		s.one, _, err = s.open(&ins[0])
+		s.one, _, err = s.open(&ins[0], ins[0].size < 0)
 	default:
 		s.pool = newPool(mergeBuffer(len(ins)))
 		s.merge, err = newMerger(s, ins, o.Limits.MergeFiles)
@@ -76,8 +78,9 @@ func Open(paths []string, o Options) (*Source, error) {
 	return s, nil
 }
 
-// open starts to read one input. The file is nil for a stream.
-func (s *Source) open(in *input) (*reader, *os.File, error) {
+// open starts to read one input: live, if its packets are to be delivered as
+// they arrive. The file is nil for a stream.
+func (s *Source) open(in *input, live bool) (*reader, *os.File, error) {
 	raw := in.r
 	var f *os.File
 	if in.path != "" {
@@ -95,7 +98,7 @@ func (s *Source) open(in *input) (*reader, *os.File, error) {
 		s.mu.Unlock()
 		raw = f
 	}
-	r, err := newReader(in.name, &counted{raw, &s.read}, s.pool, s.notes)
+	r, err := newReader(in.name, &counted{raw, &s.read}, live, s.pool, s.notes)
 	if err != nil {
 		s.closeFile(f)
 		return nil, nil, err
@@ -114,7 +117,7 @@ func (s *Source) closeFile(f *os.File) {
 }
 
 // Next fills b with the next packets: at most 4,096, from at most 1 MiB of
-// file unless one packet alone is larger. At the end it gives io.EOF; at a
+// file unless one packet alone is larger; of a live pipe, at least one. At the end it gives io.EOF; at a
 // fault first everything before it and then an *Error, and the same again if
 // called again. With several files, those without fault are read to their end
 // before the *Error comes.

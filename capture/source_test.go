@@ -101,8 +101,8 @@ func shape(t testing.TB, s *Source) (shape []string) {
 // The same content gives the same batches, however it arrives.
 func TestBatchesDependOnContentOnly(t *testing.T) {
 	for _, file := range [][]byte{manyPackets(20000, 300), manyPackets(3000, 3000), manyPackets(100, 200000)} {
-		want := shape(t, openBytes(t, file, nil))
 		dir := t.TempDir()
+		var want []string
 		for _, path := range []string{
 			write(t, dir, "plain", file), write(t, dir, "gz", zipped(file)), write(t, dir, "zst", zstandard(t, file)),
 		} {
@@ -110,18 +110,104 @@ func TestBatchesDependOnContentOnly(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if d := cmp.Diff(want, shape(t, s)); d != "" {
+			got := shape(t, s)
+			if want == nil {
+				want = got
+			}
+			if d := cmp.Diff(want, got); d != "" {
 				t.Error(path, d)
 			}
 			s.Close()
 		}
-		s, err := Open([]string{"-"}, Options{Stdin: iotest.HalfReader(bytes.NewReader(file))})
+		regular, err := os.Open(filepath.Join(dir, "plain"))
 		if err != nil {
 			t.Fatal(err)
 		}
-		if d := cmp.Diff(want, shape(t, s)); d != "" {
-			t.Error("in pieces:", d)
+		defer regular.Close()
+		for _, in := range []io.Reader{regular, iotest.HalfReader(bytes.NewReader(zipped(file)))} {
+			s, err := Open([]string{"-"}, Options{Stdin: in})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if d := cmp.Diff(want, shape(t, s)); d != "" {
+				t.Error("standard input:", d)
+			}
 		}
+	}
+}
+
+// A live pipe gives other batches, but the same packets.
+func TestPipeGivesTheSamePackets(t *testing.T) {
+	for _, file := range [][]byte{manyPackets(5000, 300), manyPackets(3000, 3000), manyPackets(40, 200000), manyPackets(3, 3<<20)} {
+		_, want, err := readBytes(t, file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, in := range []io.Reader{
+			iotest.OneByteReader(bytes.NewReader(file)), iotest.HalfReader(bytes.NewReader(file)), iotest.DataErrReader(bytes.NewReader(file)),
+		} {
+			s, err := Open([]string{"-"}, Options{Stdin: in})
+			if err != nil {
+				t.Fatal(err)
+			}
+			got, err := read(s)
+			if d := cmp.Diff(want, got); d != "" || err != nil {
+				t.Error(d, err)
+			}
+		}
+	}
+}
+
+// Packets are delivered when they are there, not when a buffer is full.
+func TestPipeIsLive(t *testing.T) {
+	le := binary.LittleEndian
+	pcapFile := fields(le, pcapHead(le, 0xa1b2c3d4, 65535, 1))
+	one := fields(le, pcapPacket(le, 1, 2, "first"))
+	two := fields(le, pcapPacket(le, 3, 4, "second packet"))
+	ng := fields(le, section(le), iface(le, 1, 0))
+	ngOne, ngTwo := fields(le, enhanced(le, 0, 5, "first")), fields(le, enhanced(le, 0, 6, "second packet"))
+	for _, c := range []struct {
+		name           string
+		head, one, two []byte
+	}{{"pcap", pcapFile, one, two}, {"pcapng", ng, ngOne, ngTwo}} {
+		r, w, err := os.Pipe()
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.SetReadDeadline(time.Now().Add(10 * time.Second)) // a failure, not a hang
+		w.Write(c.head)
+		s, err := Open([]string{"-"}, Options{Stdin: r})
+		if err != nil {
+			t.Fatal(c.name, err)
+		}
+		next := func(first uint64, want ...string) {
+			t.Helper()
+			var b Batch
+			if err := s.Next(&b); err != nil {
+				t.Fatal(c.name, err)
+			}
+			var got []string
+			for _, p := range b.Packets {
+				got = append(got, string(p.Data))
+			}
+			if d := cmp.Diff(want, got); d != "" || b.First != first {
+				t.Error(c.name, b.First, d)
+			}
+			defer b.Release() // after the next, as in a busy program
+		}
+		w.Write(c.one)
+		next(1, "first")
+		w.Write(append(bytes.Clone(c.two), c.one[:9]...))
+		next(2, "second packet")
+		w.Write(append(bytes.Clone(c.one[9:]), c.two...))
+		next(3, "first", "second packet")
+		w.Write(c.two[:20])
+		w.Close()
+		if err := s.Next(&Batch{}); err == io.EOF || !strings.Contains(err.Error(), "stdin: at byte ") {
+			t.Error(c.name, err)
+		}
+		s.Close()
+		r.Close()
 	}
 }
 
