@@ -88,6 +88,7 @@ func recut(c Conversation, size func() int) Conversation {
 	var out []Chunk
 	for i, ch := range c.Chunks {
 		ch.frame = uint64(i) + 1
+		whole := len(ch.Bytes) == 0 // it still is a moment: the end may come at it
 		for len(ch.Bytes) > 0 {
 			n := min(size(), len(ch.Bytes))
 			piece := ch
@@ -95,7 +96,7 @@ func recut(c Conversation, size func() int) Conversation {
 			out = append(out, piece)
 			ch.Bytes = ch.Bytes[n:]
 		}
-		if ch.Lost > 0 || ch.End != 0 {
+		if whole {
 			out = append(out, ch)
 		}
 	}
