@@ -42,7 +42,6 @@ type hasher struct {
 
 var (
 	errDecodedBytes = errors.New("decoded-bytes")
-	errUnknown      = errors.New("unknown coding")
 	errGone         = errors.New("abandoned")
 )
 

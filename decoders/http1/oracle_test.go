@@ -3,6 +3,7 @@ package http1
 import (
 	"bufio"
 	"bytes"
+	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
@@ -117,7 +118,7 @@ func TestNetHTTP(t *testing.T) {
 		})}
 		go srv.Serve(l)
 		conn := tap{a, events.FromClient, &mu, &chunks}
-		tr := &http.Transport{DisableCompression: true, Dial: func(string, string) (net.Conn, error) { return conn, nil }}
+		tr := &http.Transport{DisableCompression: true, DialContext: func(context.Context, string, string) (net.Conn, error) { return conn, nil }}
 		for i, p := range plans {
 			at = i
 			var up io.Reader

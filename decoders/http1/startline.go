@@ -197,8 +197,6 @@ var knownMethods = [...]string{
 	"RPC_IN_DATA", "RPC_OUT_DATA", "BITS_POST", "CCM_POST", "BPROPFIND", "BPROPPATCH", "BMOVE", "BCOPY", "BDELETE", "POLL", "PURGE",
 }
 
-const longestMethod = len("UPDATEREDIRECTREF")
-
 // skipBlank drops line ends before a start line (RFC 9112 section 2.2).
 func skipBlank(b []byte) []byte {
 	for len(b) > 0 && (b[0] == '\r' || b[0] == '\n') {
