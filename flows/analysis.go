@@ -69,7 +69,10 @@ func (w *Worker) analyse(r *record, c *tcpConn, o *op) {
 		end++
 	}
 	if end != o.seq && mark != markZeroProbe {
-		w.sent(r, c, o, snd, end, retransmitted || mark == markKeepAlive)
+		// A SYN that its peer never answered since a RST opens the connection
+		// anew, though with the number of the try before: its ACK is its own.
+		anew := o.flags&flagSYN != 0 && peer.state&hfNext == 0 && len(snd.unacked) == snd.unackedAt
+		w.sent(r, c, o, snd, end, !anew && (retransmitted || mark == markKeepAlive))
 	}
 	if mark != markZeroProbe && (!known || seqLess(snd.next, end)) {
 		snd.state |= hfNext

@@ -9,15 +9,34 @@ import (
 
 // openTCP prepares the reading of a new connection.
 func (w *Worker) openTCP(r *record, c *tcpConn) {
-	c.own = node{w: w, r: r, path: "tcp", layer: "tcp", root: true, side: c.own.side}
-	for i := range c.own.side {
-		s := &c.own.side[i]
-		*s = side{buf: s.buf[:0], spans: s.spans[:0]}
-	}
-	c.root = &c.own
+	n := w.node()
+	n.r, n.path, n.layer, n.root = r, "tcp", "tcp", true
+	c.root = n
 	if x, ok := w.expected.take(r, w.op.time); ok {
-		c.root.start(x, "expected")
+		n.start(x, "expected")
 	}
+}
+
+// node takes a node from the pool.
+func (w *Worker) node() *node {
+	if k := len(w.nodes); k > 0 {
+		n := w.nodes[k-1]
+		w.nodes = w.nodes[:k-1]
+		return n
+	}
+	return &node{w: w}
+}
+
+// closeNode ends the reading of a connection, and gives its memory to others.
+func (w *Worker) closeNode(c *tcpConn) {
+	n := c.root
+	if n == nil {
+		return
+	}
+	c.root = nil
+	n.deafen()
+	*n = node{w: w}
+	w.nodes = append(w.nodes, n)
 }
 
 // start begins with a protocol that is known by name, or searches for it.
@@ -55,7 +74,7 @@ func (n *node) become() {
 	}
 	for i := range n.side {
 		s := &n.side[i]
-		s.drop(s.taken)
+		s.drop(n.w, s.taken)
 		s.taken, s.want, s.stalled, s.told = 0, 0, false, false
 	}
 	n.start(next, "named")
@@ -75,15 +94,8 @@ func (n *node) resume() {
 	if c, s := n.side[0].spans, n.side[1].spans; len(s) > 0 && (len(c) == 0 || s[0].Frame < c[0].Frame) {
 		first = events.FromServer
 	}
-	for i := range n.side {
-		if s := &n.side[i]; s.missed > 0 {
-			k := s.missed
-			s.missed = 0
-			if err := n.stream.Gap(events.Dir(i), k, n); err != nil {
-				n.fail(err)
-				return
-			}
-		}
+	if n.tellMissed(); n.phase == deaf {
+		return
 	}
 	for _, from := range [2]events.Dir{first, first.Other()} {
 		if n.phase == reading || n.phase == trial {
@@ -146,14 +158,7 @@ func (n *node) search(last bool) {
 			}
 			switch v, _ := p.Probe(events.Dir(d), s.buf); v {
 			case decoders.Yes:
-				if n.root && n.r.conv.flags&cvGuessed != 0 {
-					if who, ok := shows(p, s.buf); ok && who != events.Dir(d) {
-						n.r.conv.flags ^= cvClientHi
-						n.side[0], n.side[1] = n.side[1], n.side[0]
-					}
-				}
-				n.choose(i, "content", reading)
-				n.announce()
+				n.found(i, events.Dir(d), s.buf)
 				n.resume()
 				return
 			case decoders.No:
@@ -180,11 +185,58 @@ func (n *node) search(last bool) {
 		if len(s.buf) > 0 && !open[d] {
 			s.mute = true
 			s.missed += int64(len(s.buf))
-			s.clear()
+			s.clear(n.w)
 		}
 	}
 	if n.side[0].mute && n.side[1].mute || last && n.side[0].over && n.side[1].over {
 		n.deafen()
+	}
+}
+
+// found begins with protocol i, whose content showed in the bytes of from; it
+// returns who really sent them.
+func (n *node) found(i int, from events.Dir, head []byte) events.Dir {
+	if n.root && n.r.conv.flags&cvGuessed != 0 {
+		if who, ok := shows(&n.w.protos[i], head); ok && who != from {
+			n.r.conv.flags ^= cvClientHi
+			n.side[0], n.side[1] = n.side[1], n.side[0]
+			from = who
+		}
+	}
+	n.choose(i, "content", reading)
+	n.announce()
+	return from
+}
+
+// glance looks for the protocol in the very first bytes of a stream, which
+// mostly show it: then nothing needs to be kept.
+func (n *node) glance(from events.Dir, p []byte) (events.Dir, bool) {
+	for i := range n.w.protos {
+		x := &n.w.protos[i]
+		if x.Stream == nil || n.tried&(1<<i) != 0 {
+			continue
+		}
+		if v, _ := x.Probe(from, p); v == decoders.Yes {
+			from = n.found(i, from, p)
+			n.tellMissed()
+			return from, n.phase == reading
+		}
+	}
+	return from, false
+}
+
+// tellMissed tells a new decoder of the bytes that were lost before it.
+func (n *node) tellMissed() {
+	for i := range n.side {
+		s := &n.side[i]
+		if s.missed == 0 || n.phase == deaf {
+			continue
+		}
+		k := s.missed
+		s.missed = 0
+		if err := n.stream.Gap(events.Dir(i), k, n); err != nil {
+			n.fail(err)
+		}
 	}
 }
 

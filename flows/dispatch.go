@@ -10,11 +10,16 @@ import (
 
 // How long a flow may be silent, in seconds of capture time.
 const (
-	idleUDP     = 30   // also other IP protocols; RFC 4787 asks NATs for more, resolvers need less
+	idleUDP     = 60   // also other IP protocols
+	idleUnheard = 10   // UDP of a few packets, one side: a question and its next try
+	idleHeard   = 5    // UDP of a few packets, both sides: a question and its answer
 	idleTCP     = 1800 // open: an IMAP IDLE speaks every 29 minutes (RFC 2177)
 	idleOpening = 130  // a SYN that nobody answered: retries are up to 64 s apart
-	idleClosing = 15   // after RST or both FINs: late segments still belong here
+	idleClosing = 5    // after RST or both FINs: late segments still belong here
 )
+
+// shortPackets is how many packets are few.
+const shortPackets = 8
 
 // The wheel has one slot a second; it must be longer than the longest idle.
 const wheelSlots = 2048
@@ -210,7 +215,13 @@ func (d *Dispatcher) open(k *key, h, hosts uint64, stream uint32) uint32 {
 func idle(r *record) int64 {
 	switch {
 	case r.proto != events.ProtoTCP:
-		return idleUDP
+		switch {
+		case r.few >= shortPackets:
+			return idleUDP
+		case r.state&(stFrom0|stFrom1) == stFrom0|stFrom1:
+			return idleHeard
+		}
+		return idleUnheard
 	case r.state&stClosing != 0:
 		return idleClosing
 	case r.state&(stBase0|stBase1) != stBase0|stBase1:
@@ -221,7 +232,11 @@ func idle(r *record) int64 {
 
 // arm puts r into the wheel slot where its time-out ends.
 func (d *Dispatcher) arm(n uint32, r *record) {
-	at := max(int64(r.last)/1e9+idle(r)+1, d.wheelSec)
+	wait := idle(r)
+	if wait == idleUnheard && r.few == 0 {
+		wait = idleHeard // most are answered; the rest is looked at again
+	}
+	at := max(int64(r.last)/1e9+wait+1, d.wheelSec)
 	at = min(at, d.wheelSec+wheelSlots-1)
 	r.due = int32(at & (wheelSlots - 1))
 	s := &d.wheel[r.due]
@@ -359,6 +374,12 @@ func (d *Dispatcher) packet(p *link.Packet, wire uint32) {
 func (d *Dispatcher) push(n uint32, r *record, o *op) {
 	o.rec, o.fresh = n, r.state&stPushed == 0
 	r.state |= stPushed
+	if o.kind != opTCP {
+		r.state |= stFrom0 << o.dir
+	}
+	if r.few < shortPackets {
+		r.few++
+	}
 	r.last = d.clock
 	d.work.ops[r.worker] = append(d.work.ops[r.worker], *o)
 }

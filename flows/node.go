@@ -54,7 +54,12 @@ type side struct {
 	why     events.Ending
 }
 
-func (s *side) keep(p []byte, m decoders.Mark) {
+// keep holds bytes for later, in memory that sides lend each other.
+func (n *node) keep(s *side, p []byte, m decoders.Mark) {
+	if k := len(n.w.bufs); s.buf == nil && k > 0 {
+		s.buf = n.w.bufs[k-1]
+		n.w.bufs = n.w.bufs[:k-1]
+	}
 	if n := len(s.spans); n == 0 || s.spans[n-1].Frame != m.Frame {
 		s.spans = append(s.spans, decoders.Span{Off: len(s.buf), Mark: m})
 	}
@@ -62,13 +67,13 @@ func (s *side) keep(p []byte, m decoders.Mark) {
 }
 
 // drop removes n bytes from the front.
-func (s *side) drop(n int) {
+func (s *side) drop(w *Worker, n int) {
 	if n == 0 {
 		return
 	}
 	s.off += int64(n)
 	if n == len(s.buf) {
-		s.buf, s.spans = s.buf[:0], s.spans[:0]
+		s.lend(w)
 		return
 	}
 	s.buf = s.buf[:copy(s.buf, s.buf[n:])]
@@ -82,11 +87,17 @@ func (s *side) drop(n int) {
 	}
 }
 
-func (s *side) clear() {
-	s.buf, s.spans, s.taken, s.want, s.stalled = s.buf[:0], s.spans[:0], 0, 0, false
-	if cap(s.buf) > 4096 {
-		s.buf = nil
+// lend gives the memory of a side that holds nothing to whoever needs it.
+func (s *side) lend(w *Worker) {
+	if cap(s.buf) > 0 && cap(s.buf) <= 16<<10 && len(w.bufs) < 256 {
+		w.bufs = append(w.bufs, s.buf[:0])
 	}
+	s.buf, s.spans = nil, s.spans[:0]
+}
+
+func (s *side) clear(w *Worker) {
+	s.lend(w)
+	s.taken, s.want, s.stalled = 0, 0, false
 }
 
 // data takes bytes of one side that are next in order; off is their offset in
@@ -101,10 +112,20 @@ func (n *node) data(from events.Dir, p []byte, off int64, m decoders.Mark) {
 			s.missed += int64(len(p))
 			return
 		}
+		if n.phase == searching && len(n.side[0].buf)+len(n.side[1].buf) == 0 {
+			if who, ok := n.glance(from, p); ok {
+				from = who
+				s = &n.side[from]
+				break
+			}
+			if n.phase == deaf {
+				return
+			}
+		}
 		if len(s.buf) == 0 {
 			s.off = off
 		}
-		s.keep(p, m)
+		n.keep(s, p, m)
 		if n.phase == searching {
 			n.search(false)
 		} else {
@@ -116,7 +137,7 @@ func (n *node) data(from events.Dir, p []byte, off int64, m decoders.Mark) {
 		if len(s.buf) == 0 {
 			s.off = off
 		}
-		s.keep(p, m)
+		n.keep(s, p, m)
 		if len(s.buf) >= s.want {
 			n.offer(from)
 		}
@@ -132,11 +153,9 @@ func (n *node) data(from events.Dir, p []byte, off int64, m decoders.Mark) {
 	if !ok {
 		return
 	}
+	s.off = off + int64(used)
 	if used < len(p) {
-		s.off = off + int64(used)
-		s.keep(p[used:], m)
-	} else {
-		s.off = off + int64(used)
+		n.keep(s, p[used:], m)
 	}
 	if n.next != nil {
 		n.become()
@@ -187,7 +206,7 @@ func (n *node) offer(from events.Dir) {
 			s.taken += used
 			n.settle()
 		} else {
-			s.drop(s.taken + used)
+			s.drop(n.w, s.taken+used)
 			s.taken = 0
 		}
 		if n.next != nil {
@@ -231,7 +250,7 @@ func (n *node) settle() {
 	n.phase = reading
 	for i := range n.side {
 		s := &n.side[i]
-		s.drop(s.taken)
+		s.drop(n.w, s.taken)
 		s.taken = 0
 	}
 }
@@ -259,7 +278,7 @@ func (n *node) gap(from events.Dir, k int64) {
 		}
 		if n.phase == searching {
 			s.missed += k + int64(len(s.buf))
-			s.clear()
+			s.clear(n.w)
 			s.no, s.mute = 0, false // what follows may begin with a message
 			return
 		}
@@ -271,7 +290,7 @@ func (n *node) gap(from events.Dir, k int64) {
 		n.announce()
 		n.phase = reading
 	}
-	s.clear()
+	s.clear(n.w)
 	n.working = true
 	err := n.stream.Gap(from, k, n)
 	n.working = false
@@ -322,14 +341,11 @@ func (n *node) tellEnds() {
 	}
 }
 
-// close forgets everything: the flow is over.
-func (n *node) close() { n.deafen() }
-
 func (n *node) deafen() {
 	n.phase = deaf
 	n.stream, n.hint, n.next = nil, nil, nil
-	n.side[0].clear()
-	n.side[1].clear()
+	n.side[0].clear(n.w)
+	n.side[1].clear(n.w)
 	for _, k := range n.kids {
 		k.deafen()
 	}

@@ -82,6 +82,7 @@ func (w *Worker) reset(r *record, c *tcpConn, o *op, snd *half) {
 	}
 	w.endHalf(r, c, o.dir, events.EndReset)
 	w.endHalf(r, c, o.dir^1, events.EndReset)
+	w.closeNode(c)
 }
 
 func (w *Worker) data(r *record, c *tcpConn, o *op, snd *half) {
@@ -309,6 +310,7 @@ func (w *Worker) closeHalf(r *record, c *tcpConn, dir uint8) {
 	w.endHalf(r, c, dir, events.EndFIN)
 	if c.half[dir^1].state&hfOver != 0 {
 		r.conv.flags |= cvFinished
+		w.closeNode(c)
 	}
 }
 
@@ -367,7 +369,5 @@ func (w *Worker) endTCP(r *record, why events.Ending) {
 	client := r.conv.dir(events.FromClient)
 	w.endHalf(r, c, client, why)
 	w.endHalf(r, c, client^1, why)
-	if c.root != nil {
-		c.root.close()
-	}
+	w.closeNode(c)
 }

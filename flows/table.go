@@ -70,7 +70,7 @@ type record struct {
 	key
 	state  uint8 // st… bits
 	worker uint8
-	wait   uint8 // seconds of idle time-out class
+	few    uint8 // packets seen, up to shortPackets
 	hash   uint64
 	last   events.Time // of the latest packet
 	stream uint32
@@ -91,6 +91,9 @@ const (
 	stClosing             // RST, or FIN both ways
 	stTunnel              // carries a tunnel: numbered, not followed
 	stPushed              // its Worker knows it
+
+	stFrom0 = stBase0 // not TCP: lo spoke
+	stFrom1 = stBase1 // not TCP: hi spoke
 )
 
 const chunkBits = 10

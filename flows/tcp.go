@@ -18,8 +18,7 @@ type tcpConn struct {
 	firstRTT events.Duration // SYN to the ACK of the handshake; 0: not seen
 	synTime  events.Time     // of the latest SYN
 	told     uint8           // limits that were told once: tell… bits
-	own      node            // the memory of root, used again
-	root     *node           // what reads the stream
+	root     *node           // what reads the stream; nil when nothing does any more
 	named    string          // a protocol that was named and has no decoder
 	layer    string
 }
@@ -114,8 +113,7 @@ func (w *Worker) freeTCP(r *record) {
 		}
 		h.reset()
 	}
-	c.own.deafen()
-	*c = tcpConn{half: c.half, own: node{side: c.own.side}}
+	*c = tcpConn{half: c.half}
 	r.conv.heavy = 0
 	w.tcpFree = append(w.tcpFree, i)
 }
@@ -165,7 +163,7 @@ func (w *Worker) startAgain(r *record, c *tcpConn, o *op) {
 		for d := range c.half {
 			c.half[d].reset()
 		}
-		c.own.deafen()
+		w.closeNode(c)
 		w.openTCP(r, c)
 		if first.state&hfNext != 0 && first.base == o.seq { // its SYN again
 			h.state, h.base, h.next, h.nextTime = hfBase|hfNext, first.base, first.next, first.nextTime

@@ -49,6 +49,8 @@ type Worker struct {
 	udpFree []uint32
 	shared  []decoders.Datagram // by protocol: one for all flows
 	sink    udpSink
+	nodes   []*node  // free
+	bufs    [][]byte // free
 
 	expected expectations
 	held     int // bytes held behind holes
