@@ -55,6 +55,7 @@ type Dispatcher struct {
 func NewDispatcher(c *Config) (*Dispatcher, []*Worker) {
 	d := &Dispatcher{limits: c.Limits, table: newTable(c.Limits), dec: link.NewDecoder(c.Limits), n: c.Workers}
 	d.dec.Outer = d.outer
+	d.dec.Also = func(p *link.Packet) { d.packet(p, 0) }
 	d.dec.Limit = d.limit
 	ws := make([]*Worker, c.Workers)
 	for i := range ws {
@@ -118,6 +119,8 @@ func (d *Dispatcher) Finish(w *Work) bool {
 	d.begin(w)
 	w.Batch.Release()
 	w.Frame, w.Time = d.frame, d.time
+	incomplete, _ := d.dec.Incomplete()
+	d.Stats.Incomplete = uint64(incomplete)
 	n := 0
 	for ; d.finish < wheelSlots; d.finish++ {
 		for s := &d.wheel[(int(d.wheelSec)+d.finish)&(wheelSlots-1)]; s.head != 0; {

@@ -35,6 +35,7 @@ type Stats struct {
 	Malformed      uint64 // headers wrong or cut off
 	UnknownLink    uint64 // link type or encapsulation not known
 	Fragments      uint64 // IP fragments that did not complete a datagram
+	Incomplete     uint64 // IP datagrams that lack a fragment at the end
 	CutBySnaplen   uint64 // packets of which the capture holds a part only
 }
 

@@ -150,6 +150,7 @@ func (c *Coverage) notDecoded(s *Capture, names int) [][2]string {
 		{s.NotIP, "not IP"},
 		{s.Malformed, "with bad headers"},
 		{s.UnknownLink, "of an unknown link type"},
+		{s.Incomplete, "datagrams that lack an IP fragment"},
 		{s.CutBySnaplen, "cut by the snaplen"},
 	} {
 		if p.n > 0 {

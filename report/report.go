@@ -20,7 +20,7 @@ type Capture struct {
 	Packets, Bytes uint64 // Bytes are those of the packets, on the wire
 	First, Last    events.Time
 
-	NotIP, Malformed, UnknownLink, CutBySnaplen uint64
+	NotIP, Malformed, UnknownLink, Incomplete, CutBySnaplen uint64
 
 	Wall        time.Duration // how long the run took
 	Interrupted bool          // by the user: only a part was read

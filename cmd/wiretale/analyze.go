@@ -140,7 +140,7 @@ func (c *call) report(p pipeline.Config, full bool) error {
 	}
 	return errors.Join(err, report.Text(c.stdout, &report.Capture{
 		Name: captureName(p.Paths), Packets: stats.Packets, Bytes: stats.Bytes, First: stats.First, Last: stats.Last,
-		NotIP: stats.NotIP, Malformed: stats.Malformed, UnknownLink: stats.UnknownLink, CutBySnaplen: stats.CutBySnaplen,
+		NotIP: stats.NotIP, Malformed: stats.Malformed, UnknownLink: stats.UnknownLink, Incomplete: stats.Incomplete, CutBySnaplen: stats.CutBySnaplen,
 		Wall: time.Since(start), Interrupted: errors.Is(err, context.Canceled),
 	}, &cov, sections, report.Options{Color: c.color(), Width: c.out.width, Height: max(c.out.height-1, 0), Full: full}))
 }
