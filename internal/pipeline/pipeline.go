@@ -135,12 +135,19 @@ type run struct {
 // guard turns a panic, which is a fault of wiretale, into an error that ends
 // the run after the answers so far.
 func (r *run) guard(j *job, f func()) {
+	if err := safely(j.Frame, func() error { f(); return nil }); err != nil {
+		r.cancel(err)
+	}
+}
+
+// safely runs f and gives its panic, if any, as a fault.
+func safely(frame uint64, f func() error) (err error) {
 	defer func() {
 		if x := recover(); x != nil {
-			r.cancel(&Fault{Frame: j.Frame, Value: x, Stack: debug.Stack()})
+			err = &Fault{Frame: frame, Value: x, Stack: debug.Stack()}
 		}
 	}()
-	f()
+	return f()
 }
 
 // Fault is a bug of wiretale that a capture brought to light.
@@ -159,7 +166,7 @@ func (r *run) read(ctx context.Context, d *flows.Dispatcher) error {
 	var err error
 	for err == nil && ctx.Err() == nil {
 		j := <-r.free
-		if err = r.src.Next(j.Batch); err != nil {
+		if err = safely(d.Stats.Packets, func() error { return r.src.Next(j.Batch) }); err != nil {
 			r.free <- j
 			break
 		}
@@ -203,6 +210,12 @@ func (r *run) write() error {
 			err = r.Rows(rows)
 		}
 	}
+	// answer runs the engine, whose faults are faults of wiretale.
+	answer := func(f func()) {
+		if fault := safely(frame, func() error { f(); return nil }); fault != nil {
+			err = fault
+		}
+	}
 	for j := range r.order {
 		j.done.Wait()
 		if err == nil {
@@ -216,7 +229,7 @@ func (r *run) write() error {
 				err = r.Events(evs)
 			}
 			if r.engine != nil {
-				r.engine.Step(evs, frame, now, emit)
+				answer(func() { r.engine.Step(evs, frame, now, emit) })
 			}
 			if err != nil {
 				r.cancel(err)
@@ -231,7 +244,7 @@ func (r *run) write() error {
 		}
 	}
 	if err == nil && r.engine != nil {
-		r.engine.Close(frame, now, emit)
+		answer(func() { r.engine.Close(frame, now, emit) })
 	}
 	return err
 }
