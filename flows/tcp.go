@@ -20,7 +20,6 @@ type tcpConn struct {
 	told     uint8           // limits that were told once: tell… bits
 	root     *node           // what reads the stream; nil when nothing does any more
 	named    string          // a protocol that was named and has no decoder
-	layer    string
 }
 
 const (
