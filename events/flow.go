@@ -7,7 +7,7 @@ type FlowStart struct {
 
 // FlowEnd closes a conversation, after its last packet. Bytes are the payload
 // of the transport as the IP header tells it (a snaplen does not make them
-// fewer).
+// fewer). Pooled.
 type FlowEnd struct {
 	Why           Ending `json:"why"`
 	ClientPackets uint64 `json:"client_packets"`

@@ -103,12 +103,13 @@ type output struct {
 	events []events.Event
 	rtt    slab[events.TCPRTT]
 	bytes  slab[events.FlowBytes]
+	ends   slab[events.FlowEnd]
 }
 
 func (o *output) reset() {
 	clear(o.events)
 	o.events = o.events[:0]
-	o.rtt.n, o.bytes.n = 0, 0
+	o.rtt.n, o.bytes.n, o.ends.n = 0, 0, 0
 }
 
 // slab hands out pooled bodies: they are borrowed until the batch is done.

@@ -132,6 +132,9 @@ func play(t interface{ Errorf(string, ...any) }, pkts []capture.Packet, workers,
 			case *events.FlowBytes:
 				v := *b
 				c.Body = &v
+			case *events.FlowEnd:
+				v := *b
+				c.Body = &v
 			}
 			evs = append(evs, c)
 		}

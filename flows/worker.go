@@ -231,12 +231,14 @@ func (w *Worker) endFlow(o *op) {
 	w.part(r)
 	if w.cfg.Want.Has(events.KindFlowEnd) {
 		cl, sv := c.dir(events.FromClient), c.dir(events.FromServer)
-		w.emit(r, events.FromClient, events.TransportName(r.proto), false, &events.FlowEnd{
+		b := w.out.ends.get()
+		*b = events.FlowEnd{
 			Why: why, Protocol: w.protocol(r), Encrypted: c.flags&cvEncrypted != 0,
 			ClientPackets: uint64(c.packets[cl]), ClientBytes: c.bytes[cl],
 			ServerPackets: uint64(c.packets[sv]), ServerBytes: c.bytes[sv],
 			FirstFrame: c.firstFrame, LastFrame: c.lastFrame, Duration: c.end.Sub(c.start),
-		})
+		}
+		w.emit(r, events.FromClient, events.TransportName(r.proto), false, b)
 	}
 	if c.heavy != 0 && r.proto == events.ProtoTCP {
 		w.freeTCP(r)
