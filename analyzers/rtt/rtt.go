@@ -50,24 +50,10 @@ type Value struct {
 	Filter         string   `json:"filter"`
 }
 
-// pair is the two packets of a sample.
-type pair struct{ segment, ack uint64 }
-
-type side struct {
-	sketch                   analyzers.Sketch
-	srtt, rttvar             events.Duration
-	handshake                events.Duration
-	hasHandshake             bool
-	backwards                uint32
-	shaken, fastest, slowest pair
+type fold struct {
+	samples int
+	scratch [2]side // of the flow being closed
 }
-
-type state struct {
-	flow  events.Flow
-	sides [2]side
-}
-
-type fold struct{ samples int }
 
 func (*fold) Kinds() []events.Kind { return []events.Kind{events.KindTCPRTT, events.KindFlowEnd} }
 
@@ -90,65 +76,71 @@ func (f *fold) Step(_ events.StreamKey, s *state, e *events.Event, _ analyzers.E
 	if s.flow.Proto == 0 {
 		s.flow = e.Flow
 	}
-	d := &s.sides[e.From&1]
-	if b.RTT < 0 {
-		d.backwards++
-		return
-	}
-	this := pair{b.SegmentFrame, e.Pos.Frame}
-	if n := d.sketch.Count(); n == 0 {
-		d.fastest, d.slowest = this, this
-	} else {
-		if int64(b.RTT) < d.sketch.Min() {
-			d.fastest = this
+	m := sample{pair{b.SegmentFrame, e.Pos.Frame}, b.RTT, e.From & 1, b.Of}
+	if s.sides == nil {
+		if s.note(m) {
+			return
 		}
-		if int64(b.RTT) > d.sketch.Max() {
-			d.slowest = this
-		}
+		s.sides = &[2]side{}
+		s.replay(s.sides, f.samples)
 	}
-	d.smooth(b.RTT)
-	d.sketch.Add(int64(b.RTT), f.samples)
-	if b.Of != events.RTTData && !d.hasHandshake {
-		d.handshake, d.hasHandshake, d.shaken = b.RTT, true, this
-	}
-}
-
-// smooth is RFC 6298 section 2, with alpha 1/8 and beta 1/4; it comes before
-// the sample is counted.
-func (d *side) smooth(r events.Duration) {
-	if d.sketch.Count() == 0 {
-		d.srtt, d.rttvar = r, r/2
-		return
-	}
-	diff := d.srtt - r
-	if diff < 0 {
-		diff = -diff
-	}
-	d.rttvar += (diff - d.rttvar) / 4
-	d.srtt += (r - d.srtt) / 8
+	s.sides[m.side].add(m, f.samples)
 }
 
 // minRTO is RFC 6298 section 2.4.
 const minRTO = events.Duration(time.Second)
 
-func (*fold) Close(k events.StreamKey, s *state, emit analyzers.Emit) {
-	c, v := &s.sides[events.FromClient], &s.sides[events.FromServer]
+const filterTail = " && tcp.analysis.ack_rtt"
+
+func (f *fold) Close(k events.StreamKey, s *state, emit analyzers.Emit) {
+	sides := s.sides
+	if sides == nil {
+		if s.noted == 0 {
+			return
+		}
+		sides = &f.scratch
+		*sides = [2]side{}
+		s.replay(sides, f.samples)
+	}
+	c, v := &sides[events.FromClient], &sides[events.FromServer]
 	if c.sketch.Count() == 0 && v.sketch.Count() == 0 {
 		return
 	}
-	client, server := s.flow.Ends()
-	where, why := vantage(s)
+	where, why := vantage(sides)
 	var total events.Duration
 	if c.sketch.Count() > 0 && v.sketch.Count() > 0 {
 		total = events.Duration(c.sketch.Min() + v.sketch.Min())
 	}
-	for dir := events.FromClient; dir <= events.FromServer; dir++ {
-		d := &s.sides[dir]
+
+	// All texts of a flow are in one string, all frames in one slice.
+	var room [512]byte
+	client, server := s.flow.Ends()
+	b := client.AppendTo(room[:0])
+	n := len(b)
+	b = server.AppendTo(b)
+	ends := len(b)
+	var keys, filters [2]int // where they end
+	for dir := range sides {
+		if sides[dir].sketch.Count() == 0 {
+			continue
+		}
+		b = analyzers.AppendSideKey(b, k, events.Dir(dir))
+		keys[dir] = len(b)
+		b = analyzers.AppendSideFilter(b, k, &s.flow, events.Dir(dir))
+		b = append(b, filterTail...)
+		filters[dir] = len(b)
+	}
+	text, frames := string(b), make([]uint64, 0, 12)
+	at := ends
+	for dir := range sides {
+		d := &sides[dir]
 		if d.sketch.Count() == 0 {
 			continue
 		}
-		emit(analyzers.SideKey(k, dir), Value{
-			Side: dir.String(), Client: client.String(), Server: server.String(),
+		from := len(frames)
+		frames = append(frames, d.shaken.segment, d.shaken.ack, d.fastest.segment, d.fastest.ack, d.slowest.segment, d.slowest.ack)
+		emit(text[at:keys[dir]], Value{
+			Side: events.Dir(dir).String(), Client: text[:n], Server: text[n:ends],
 			Handshake:   d.handshake,
 			Min:         events.Duration(d.sketch.Min()),
 			Median:      events.Duration(d.sketch.Median()),
@@ -159,8 +151,9 @@ func (*fold) Close(k events.StreamKey, s *state, emit analyzers.Emit) {
 			SRTT:        d.srtt, RTTVar: d.rttvar, RTO: max(minRTO, d.srtt+4*d.rttvar),
 			Total: total, Vantage: where, VantageWhy: why,
 			ClockBackwards: uint64(d.backwards),
-			Frames:         analyzers.Frames(d.shaken.segment, d.shaken.ack, d.fastest.segment, d.fastest.ack, d.slowest.segment, d.slowest.ack),
-			Filter:         analyzers.SideFilter(k, s.flow, dir) + " && tcp.analysis.ack_rtt",
+			Frames:         analyzers.ArrangeFrames(frames[from:]),
+			Filter:         text[keys[dir]:filters[dir]],
 		})
+		at = filters[dir]
 	}
 }

@@ -17,8 +17,8 @@ const (
 
 // vantage says where the capture was made: at the client, at the server, or
 // between them.
-func vantage(s *state) (where, why string) {
-	c, v := &s.sides[events.FromClient], &s.sides[events.FromServer]
+func vantage(sides *[2]side) (where, why string) {
+	c, v := &sides[events.FromClient], &sides[events.FromServer]
 	if !c.hasHandshake || !v.hasHandshake {
 		return "undecided", "the handshake was not captured whole, or repeated"
 	}
