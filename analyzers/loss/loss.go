@@ -14,7 +14,7 @@ import (
 var Question = analyzers.Question{
 	Name:    "loss",
 	Doc:     "retransmissions, reordering, lost bytes and goodput of each TCP flow and side",
-	New:     func(o analyzers.Options) analyzers.Runner { return analyzers.Runs("loss", o, fold{}) },
+	New:     func(o analyzers.Options) analyzers.Runner { return analyzers.Runs("loss", o, &fold{}) },
 	Summary: func() analyzers.Summary { return newSummary() },
 	Value:   Value{},
 }
@@ -75,32 +75,13 @@ type Value struct {
 	Filter     string   `json:"filter"`
 }
 
-type side struct {
-	fast, timeout, spurious, other Tally
-	outOfOrder, holes, never       Tally
-	acked                          int64
-	duplicates, zeroWindows        uint64
-	wait                           analyzers.Union
-	frames                         [analyzers.MaxFrames]uint64
-	marks                          uint64
+type fold struct {
+	scratch [2]side // of the flow being closed
+	end     endOf   // of the flow being closed, where it had one
 }
 
-// mark remembers the frames of the first marks.
-func (d *side) mark(frame uint64) {
-	if d.marks < uint64(len(d.frames)) {
-		d.frames[d.marks] = frame
-	}
-	d.marks++
-}
-
-// state of a flow: most lose nothing, so sides are made when needed.
-type state struct {
-	flow  events.Flow
-	end   endOf
-	sides [2]*side
-}
-
-// endOf is what is needed of flow.end.
+// endOf is what is needed of flow.end. The key is closed right after it, so
+// that no flow keeps one.
 type endOf struct {
 	seen        bool
 	packets     [2]uint64
@@ -109,33 +90,31 @@ type endOf struct {
 	duration    events.Duration
 }
 
-type fold struct{}
-
-func (fold) Kinds() []events.Kind {
+func (*fold) Kinds() []events.Kind {
 	return []events.Kind{
 		events.KindTCPRetransmission, events.KindTCPOutOfOrder, events.KindTCPLost,
 		events.KindTCPDuplicateACK, events.KindTCPZeroWindow, events.KindFlowGap, events.KindFlowEnd,
 	}
 }
 
-func (fold) Key(e *events.Event) (events.StreamKey, bool) {
+func (*fold) Key(e *events.Event) (events.StreamKey, bool) {
 	return e.Key(), e.Flow.Proto == events.ProtoTCP
 }
 
-func (fold) Idle() time.Duration { return analyzers.Never }
+func (*fold) Idle() time.Duration { return analyzers.Never }
 
-func (fold) Over(e *events.Event) bool {
+func (*fold) Over(e *events.Event) bool {
 	_, ok := e.Body.(*events.FlowEnd)
 	return ok
 }
 
-func (fold) Step(_ events.StreamKey, s *state, e *events.Event, _ analyzers.Emit) {
+func (f *fold) Step(_ events.StreamKey, s *state, e *events.Event, _ analyzers.Emit) {
 	if s.flow.Proto == 0 {
 		s.flow = e.Flow
 	}
 	switch b := e.Body.(type) {
 	case *events.FlowEnd:
-		s.end = endOf{
+		f.end = endOf{
 			seen: true, packets: [2]uint64{b.ClientPackets, b.ServerPackets}, bytes: [2]uint64{b.ClientBytes, b.ServerBytes},
 			first: b.FirstFrame, last: b.LastFrame, duration: b.Duration,
 		}
@@ -144,117 +123,113 @@ func (fold) Step(_ events.StreamKey, s *state, e *events.Event, _ analyzers.Emit
 		if b.Reason == "snaplen" {
 			return
 		}
-		d := s.side(e)
-		d.never.add(b.Bytes)
+		w := neverSeen
 		if b.Reason == "acked" {
-			d.acked += b.Bytes
+			w = acknowledged
 		}
+		s.add(mark{what: w, bytes: b.Bytes, frame: e.Pos.Frame}, e.From&1)
 	case *events.TCPSegment:
-		s.side(e).segment(b, e.Time)
+		s.add(mark{what: of(b), bytes: b.Bytes, frame: e.Pos.Frame, time: e.Time, after: b.After}, e.From&1)
 	}
 }
 
-func (s *state) side(e *events.Event) *side {
-	d := s.sides[e.From&1]
-	if d == nil {
-		d = &side{}
-		s.sides[e.From&1] = d
+func (f *fold) Close(k events.StreamKey, s *state, emit analyzers.Emit) {
+	sides := s.sides
+	if sides == nil {
+		sides = &f.scratch
+		*sides = [2]side{}
+		s.replay(sides)
 	}
-	d.mark(e.Pos.Frame)
-	return d
-}
+	end := &f.end
 
-func (d *side) segment(b *events.TCPSegment, t events.Time) {
-	switch b.Mark {
-	case events.KindTCPRetransmission:
-		switch b.Why {
-		case "fast":
-			d.fast.add(b.Bytes)
-		case "spurious":
-			d.spurious.add(b.Bytes)
-		case "timeout":
-			d.timeout.add(b.Bytes)
-			d.wait.Add(t.Add(-b.After), t)
-		default:
-			d.other.add(b.Bytes)
-		}
-	case events.KindTCPOutOfOrder:
-		d.outOfOrder.add(b.Bytes)
-	case events.KindTCPLost:
-		d.holes.add(b.Bytes)
-	case events.KindTCPDuplicateACK:
-		d.duplicates++
-	case events.KindTCPZeroWindow:
-		if b.Why == "window" {
-			d.zeroWindows++
-		}
-	}
-}
-
-func (fold) Close(k events.StreamKey, s *state, emit analyzers.Emit) {
-	for dir := events.FromClient; dir <= events.FromServer; dir++ {
-		if s.sides[dir] != nil || s.end.bytes[dir] > 0 {
-			emit(analyzers.SideKey(k, dir), s.value(k, dir))
-		}
-	}
-}
-
-func (s *state) value(k events.StreamKey, dir events.Dir) Value {
+	// All texts of a flow are in one string, all frames in one slice.
+	var room [1024]byte
 	client, server := s.flow.Ends()
-	d := s.sides[dir]
-	if d == nil {
-		d = &side{}
+	b := client.AppendTo(room[:0])
+	n := len(b)
+	b = server.AppendTo(b)
+	ends := len(b)
+	var keys, filters [2]int // where they end
+	for dir := range sides {
+		if sides[dir].marks == 0 && end.bytes[dir] == 0 {
+			continue
+		}
+		b = analyzers.AppendSideKey(b, k, events.Dir(dir))
+		keys[dir] = len(b)
+		b = analyzers.AppendSideFilter(b, k, &s.flow, events.Dir(dir))
+		b = sides[dir].appendFilter(b)
+		filters[dir] = len(b)
 	}
+	if len(b) > ends {
+		text, at := string(b), ends
+		for dir := range sides {
+			if keys[dir] == 0 {
+				continue
+			}
+			v := sides[dir].value(end, events.Dir(dir))
+			v.Client, v.Server, v.Filter = text[:n], text[n:ends], text[keys[dir]:filters[dir]]
+			emit(text[at:keys[dir]], v)
+			at = filters[dir]
+		}
+	}
+	f.end = endOf{}
+}
+
+func (d *side) value(end *endOf, dir events.Dir) Value {
 	v := Value{
-		Side: dir.String(), Client: client.String(), Server: server.String(),
-		Packets: s.end.packets[dir], Bytes: int64(s.end.bytes[dir]), Duration: s.end.duration,
-		Fast: d.fast, Timeout: d.timeout, Spurious: d.spurious, TimeoutWait: d.wait.Total(),
-		OutOfOrder: d.outOfOrder, Holes: d.holes, NeverSeen: d.never, Acknowledged: d.acked,
-		DuplicateACKs: d.duplicates, ZeroWindows: d.zeroWindows,
-		Incomplete: !s.end.seen,
-		Filter:     analyzers.SideFilter(k, s.flow, dir) + d.shows(),
+		Side:    dir.String(),
+		Packets: end.packets[dir], Bytes: int64(end.bytes[dir]), Duration: end.duration,
+		Fast: d.tallies[fast], Timeout: d.tallies[timeout], Spurious: d.tallies[spurious], TimeoutWait: d.wait.Total(),
+		OutOfOrder: d.tallies[outOfOrder], Holes: d.tallies[hole], NeverSeen: d.tallies[neverSeen], Acknowledged: d.acked,
+		DuplicateACKs: d.tallies[duplicate].Segments, ZeroWindows: d.tallies[zeroWindow].Segments,
+		Incomplete: !end.seen,
 	}
-	for _, t := range [...]Tally{d.fast, d.timeout, d.spurious, d.other} {
-		v.Retransmitted.Segments += t.Segments
-		v.Retransmitted.Bytes += t.Bytes
+	for _, w := range [...]what{fast, timeout, spurious, other} {
+		v.Retransmitted.Segments += d.tallies[w].Segments
+		v.Retransmitted.Bytes += d.tallies[w].Bytes
 	}
-	if s.end.seen {
+	if end.seen {
 		v.Goodput = max(v.Bytes-v.Retransmitted.Bytes, 0)
 	}
 	if v.Bytes > 0 {
 		v.Share = float64(v.Retransmitted.Bytes) / float64(v.Bytes)
 	}
-	if sec := s.end.duration.Std().Seconds(); sec > 0 {
+	if sec := end.duration.Std().Seconds(); sec > 0 {
 		v.Rate, v.GoodputRate = float64(v.Bytes)/sec, float64(v.Goodput)/sec
 	}
 	if d.marks > 0 {
-		v.Frames = analyzers.Frames(d.frames[:]...)
+		v.Frames = analyzers.Frames(d.frames[:min(d.marks, analyzers.MaxFrames)]...)
 	} else {
-		v.Frames = analyzers.Frames(s.end.first, s.end.last)
+		v.Frames = analyzers.Frames(end.first, end.last)
 	}
 	return v
 }
 
-// shows narrows the filter of a side to the marks that it has.
-func (d *side) shows() string {
-	var f string
+// appendFilter narrows the filter of a side to the marks that it has.
+func (d *side) appendFilter(b []byte) []byte {
+	from := len(b)
 	add := func(n uint64, field string) {
-		if n > 0 {
-			if f != "" {
-				f += " || "
-			}
-			f += "tcp.analysis." + field
+		if n == 0 {
+			return
 		}
+		if len(b) == from {
+			b = append(b, " && ("...)
+		} else {
+			b = append(b, " || "...)
+		}
+		b = append(b, "tcp.analysis."...)
+		b = append(b, field...)
 	}
-	add(d.timeout.Segments+d.other.Segments+d.fast.Segments+d.spurious.Segments, "retransmission")
-	add(d.fast.Segments, "fast_retransmission")
-	add(d.spurious.Segments, "spurious_retransmission")
-	add(d.outOfOrder.Segments, "out_of_order")
-	add(d.holes.Segments, "lost_segment")
-	add(d.duplicates, "duplicate_ack")
-	add(d.zeroWindows, "zero_window")
-	if f == "" {
-		return " && tcp.len > 0"
+	t := &d.tallies
+	add(t[timeout].Segments+t[other].Segments+t[fast].Segments+t[spurious].Segments, "retransmission")
+	add(t[fast].Segments, "fast_retransmission")
+	add(t[spurious].Segments, "spurious_retransmission")
+	add(t[outOfOrder].Segments, "out_of_order")
+	add(t[hole].Segments, "lost_segment")
+	add(t[duplicate].Segments, "duplicate_ack")
+	add(t[zeroWindow].Segments, "zero_window")
+	if len(b) == from {
+		return append(b, " && tcp.len > 0"...)
 	}
-	return " && (" + f + ")"
+	return append(b, ')')
 }

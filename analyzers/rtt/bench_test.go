@@ -17,7 +17,7 @@ func BenchmarkShortFlow(b *testing.B) {
 	for i := range 6 {
 		evs = append(evs, &events.Event{
 			Pos: events.Pos{Frame: uint64(2 + i)}, Flow: f, From: events.Dir(1 - i&1), Layer: "tcp",
-			Body: &events.TCPRTT{Of: events.[...]events.RTTOf{events.RTTSynAck, events.RTTAck, events.RTTData, events.RTTData, events.RTTData, events.RTTData}[i], RTT: events.Duration(20e6 + 1000*i), SegmentFrame: uint64(1 + i)},
+			Body: &events.TCPRTT{Of: [...]events.RTTOf{events.RTTSynAck, events.RTTAck, events.RTTData, events.RTTData, events.RTTData, events.RTTData}[i], RTT: events.Duration(20e6 + 1000*i), SegmentFrame: uint64(1 + i)},
 		})
 	}
 	evs = append(evs, &events.Event{Pos: events.Pos{Frame: 9}, Flow: f, Layer: "tcp", Body: &events.FlowEnd{Why: events.EndFIN, FirstFrame: 1, LastFrame: 9}})
