@@ -63,19 +63,7 @@ type Message struct {
 	Own          events.Duration `json:"own"`   // behind a hole in its own
 }
 
-type state struct {
-	flow  events.Flow
-	sides [2]*side
-}
-
-type fold struct {
-	pending int
-	// Every flow with HTTP has a side, most without a wait: used again.
-	free []*side
-}
-
-// keptFree is how many sides are kept to be used again.
-const keptFree = 256
+type fold struct{ pending int }
 
 func (*fold) Kinds() []events.Kind {
 	return []events.Kind{events.KindTCPHOL, events.KindHTTPResponse, events.KindHTTPBody, events.KindFlowEnd}
@@ -97,9 +85,11 @@ func (f *fold) Step(_ events.StreamKey, s *state, e *events.Event, _ analyzers.E
 	case *events.TCPHOL:
 		f.side(s, e).waited(b, e)
 	case *events.HTTPResponse:
-		f.side(s, e).response(b, e)
+		if s.loud != nil || !s.quiet.response(b, e) {
+			f.side(s, e).response(b, e)
+		}
 	case *events.HTTPBody:
-		if b.Of == "response" {
+		if b.Of == "response" && (s.loud != nil || !s.quiet.body(b, e)) {
 			f.side(s, e).body(b, e)
 		}
 	}
@@ -107,17 +97,16 @@ func (f *fold) Step(_ events.StreamKey, s *state, e *events.Event, _ analyzers.E
 
 // side is the sender's, with all that its earlier packets settled.
 func (f *fold) side(s *state, e *events.Event) *side {
-	if s.flow.Proto == 0 {
-		s.flow = e.Flow
-	}
-	d := s.sides[e.From&1]
-	if d == nil {
-		if n := len(f.free); n > 0 {
-			d, f.free = f.free[n-1], f.free[:n-1]
-		} else {
-			d = &side{limit: f.pending}
+	if s.loud == nil {
+		s.loud = &loud{flow: e.Flow}
+		if s.quiet.state != silent {
+			s.loud.sides[s.quiet.side] = s.quiet.wake(f.pending)
 		}
-		s.sides[e.From&1] = d
+	}
+	d := s.loud.sides[e.From&1]
+	if d == nil {
+		d = &side{limit: f.pending}
+		s.loud.sides[e.From&1] = d
 	}
 	if d.frame != e.Pos.Frame {
 		d.settle()
@@ -126,28 +115,15 @@ func (f *fold) side(s *state, e *events.Event) *side {
 	return d
 }
 
-// release makes a side new. What it grew to is kept within reason.
-func (f *fold) release(d *side) {
-	if len(f.free) >= keptFree {
+func (f *fold) Close(k events.StreamKey, s *state, emit analyzers.Emit) {
+	if s.loud == nil {
 		return
 	}
-	clear(d.live)
-	*d = side{limit: f.pending, live: d.live[:0], waits: d.waits[:0]}
-	if cap(d.live) > unclaimed || cap(d.waits) > unclaimed {
-		d.live, d.waits = nil, nil
-	}
-	f.free = append(f.free, d)
-}
-
-func (f *fold) Close(k events.StreamKey, s *state, emit analyzers.Emit) {
-	client, server := s.flow.Ends()
+	flow := s.loud.flow
+	client, server := flow.Ends()
 	for dir := events.FromClient; dir <= events.FromServer; dir++ {
-		d := s.sides[dir]
-		if d == nil {
-			continue
-		}
-		if d.count+d.unfilled == 0 {
-			f.release(d)
+		d := s.loud.sides[dir]
+		if d == nil || d.count+d.unfilled == 0 {
 			continue
 		}
 		d.settle()
@@ -161,12 +137,11 @@ func (f *fold) Close(k events.StreamKey, s *state, emit analyzers.Emit) {
 			Messages: d.messages, Other: d.other, Own: d.own,
 			Undecided: d.undecided, Limited: d.limited,
 			Frames: analyzers.Frames(d.longest[0], d.longest[1], d.first[0], d.first[1]),
-			Filter: analyzers.SideFilter(k, s.flow, dir) + " && (tcp.analysis.lost_segment || tcp.analysis.out_of_order || tcp.analysis.retransmission)",
+			Filter: analyzers.SideFilter(k, flow, dir) + " && (tcp.analysis.lost_segment || tcp.analysis.out_of_order || tcp.analysis.retransmission)",
 		}
 		if d.worst != nil {
 			v.Worst = append(v.Worst, d.worst.Kept()...)
 		}
 		emit(analyzers.SideKey(k, dir), v)
-		f.release(d)
 	}
 }

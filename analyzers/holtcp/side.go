@@ -97,10 +97,9 @@ func (d *side) waited(b *events.TCPHOL, e *events.Event) {
 	d.waits = append(d.waits, wait{b.Offset, b.Offset + b.Bytes, b.HoleOffset, b.HoleOffset + b.HoleBytes, arrived, e.Time})
 }
 
-// onTCP says whether offsets of e are those of the TCP stream: they are not
-// where another protocol (TLS) lies between.
-func (d *side) onTCP(e *events.Event) bool {
-	if strings.Count(e.Layer, "/") == 1 {
+// placed says whether the messages of e have a place in the TCP stream.
+func (d *side) placed(e *events.Event) bool {
+	if onTCP(e) {
 		return true
 	}
 	d.undecided = "messages inside " + e.Layer[:max(strings.LastIndexByte(e.Layer, '/'), 0)] + " have no place in the TCP stream"
@@ -109,7 +108,7 @@ func (d *side) onTCP(e *events.Event) bool {
 }
 
 func (d *side) response(b *events.HTTPResponse, e *events.Event) {
-	if !d.onTCP(e) {
+	if !d.placed(e) {
 		return
 	}
 	m := d.open(name{b.HTTPStream, b.RequestFrame})
@@ -128,7 +127,7 @@ func (d *side) response(b *events.HTTPResponse, e *events.Event) {
 }
 
 func (d *side) body(b *events.HTTPBody, e *events.Event) {
-	if !d.onTCP(e) {
+	if !d.placed(e) {
 		return
 	}
 	m := d.open(name{b.HTTPStream, b.RequestFrame})
