@@ -12,9 +12,11 @@ import (
 // swallow is a decoder that takes all bytes and says nothing.
 type swallow struct{}
 
-func (swallow) Data(w decoders.Window, _ decoders.Sink) (int, int, error) { return len(w.Bytes), 0, nil }
-func (swallow) Gap(events.Dir, int64, decoders.Sink) error                { return nil }
-func (swallow) End(events.Dir, events.Ending, decoders.Sink)              {}
+func (swallow) Data(w decoders.Window, _ decoders.Sink) (int, int, error) {
+	return len(w.Bytes), 0, nil
+}
+func (swallow) Gap(events.Dir, int64, decoders.Sink) error   { return nil }
+func (swallow) End(events.Dir, events.Ending, decoders.Sink) {}
 
 // bulk is the middle of a download: two segments of data, one ACK, and so on.
 // next makes the following batch in place, so that sequence numbers go on.

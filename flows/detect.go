@@ -12,7 +12,7 @@ func (w *Worker) openTCP(r *record, c *tcpConn) {
 	n := w.node()
 	n.r, n.path, n.layer, n.root = r, "tcp", "tcp", true
 	c.root = n
-	if x, ok := w.expected.take(r, w.op.time); ok {
+	if x, ok := w.expected[r.share].take(r, w.op.time); ok {
 		n.start(x, "expected")
 	}
 }
@@ -283,8 +283,7 @@ func (w *Worker) portKnown(proto uint8, port uint16) bool {
 
 // expectations are announced flows that were not seen yet.
 type expectations struct {
-	limit int
-	list  []expectation
+	list []expectation
 }
 
 type expectation struct {
@@ -301,10 +300,10 @@ func (w *Worker) expect(r *record, x decoders.Expectation) {
 	if x.ToServer {
 		e.host, e.peer = f.Server, f.Client
 	}
-	l := &w.expected
+	l := &w.expected[r.share]
 	l.list = slices.DeleteFunc(l.list, func(o expectation) bool { return o.until < w.op.time })
-	if len(l.list) >= l.limit {
-		w.limit(r, x.Protocol, "expectations", l.limit, "the oldest announced flow is forgotten", 0)
+	if len(l.list) > w.limits.Expectations/shares {
+		w.limit(r, x.Protocol, "expectations", w.limits.Expectations, "the oldest announced flow is forgotten", 0)
 		l.list = slices.Delete(l.list, 0, 1)
 	}
 	l.list = append(l.list, e)

@@ -45,7 +45,7 @@ type Dispatcher struct {
 	work    *Work
 	frame   uint64
 	time    events.Time
-	ord     uint32 // of the ops after the packets of a batch
+	ord     uint32 // of the ops of a batch
 	live    int    // flows that are open
 	evicted int
 	finish  int // next wheel slot of Finish
@@ -187,20 +187,19 @@ func (d *Dispatcher) quoted(p *link.Packet) {
 // that a flow of the past is not meant.
 func (d *Dispatcher) lookup(k *key, syn bool) uint32 {
 	t := d.table
-	hosts := t.seeds.hosts(k)
-	h := t.seeds.flow(k, hosts)
+	h := t.seeds.flow(k, t.seeds.hosts(k))
 	if n := t.find(k, h); n != 0 {
 		return n
 	}
 	if stream, ok := t.past.get(h); ok && !syn {
-		return d.open(k, h, hosts, stream)
+		return d.open(k, h, stream)
 	}
 	stream := t.stream[k.proto]
 	t.stream[k.proto]++
-	return d.open(k, h, hosts, stream)
+	return d.open(k, h, stream)
 }
 
-func (d *Dispatcher) open(k *key, h, hosts uint64, stream uint32) uint32 {
+func (d *Dispatcher) open(k *key, h uint64, stream uint32) uint32 {
 	t := d.table
 	if d.live >= d.limits.Flows {
 		d.evict()
@@ -208,9 +207,13 @@ func (d *Dispatcher) open(k *key, h, hosts uint64, stream uint32) uint32 {
 	d.live++
 	n := t.alloc()
 	r := t.at(n)
-	*r = record{key: *k, worker: uint8(hosts >> 32 % uint64(d.n)), hash: h, stream: stream, last: d.clock}
+	*r = record{key: *k, share: k.share(), hash: h, stream: stream, last: d.clock}
 	t.insert(n, h)
-	d.arm(n, r)
+	wait := idle(r)
+	if wait == idleUnheard {
+		wait = idleHeard // most are answered; the rest is looked at again
+	}
+	d.arm(n, r, wait)
 	return n
 }
 
@@ -233,12 +236,8 @@ func idle(r *record) int64 {
 	return idleTCP
 }
 
-// arm puts r into the wheel slot where its time-out ends.
-func (d *Dispatcher) arm(n uint32, r *record) {
-	wait := idle(r)
-	if wait == idleUnheard && r.few == 0 {
-		wait = idleHeard // most are answered; the rest is looked at again
-	}
+// arm puts r into the wheel slot of wait seconds after its last packet.
+func (d *Dispatcher) arm(n uint32, r *record, wait int64) {
 	at := max(int64(r.last)/1e9+wait+1, d.wheelSec)
 	at = min(at, d.wheelSec+wheelSlots-1)
 	r.due = int32(at & (wheelSlots - 1))
@@ -278,7 +277,7 @@ func (d *Dispatcher) expire() {
 			r := d.table.at(i)
 			if int64(r.last)/1e9+idle(r) >= now {
 				d.disarm(r)
-				d.arm(i, r)
+				d.arm(i, r, idle(r)) // after now: not into this slot again
 				continue
 			}
 			if n++; n > endsPerBatch {
@@ -308,14 +307,14 @@ func (d *Dispatcher) end(n uint32, why events.Ending) {
 	r := d.table.at(n)
 	d.disarm(r)
 	d.table.remove(n)
-	d.table.past.put(r.hash, r.stream)
+	d.table.past.put(r.hash, r.stream, d.limits.PastFlows)
 	d.work.ended = append(d.work.ended, n)
 	d.live--
 	if r.state&(stTunnel|stPushed) == stTunnel {
 		return
 	}
 	d.ord++
-	w := r.worker
+	w := int(r.share) % d.n
 	d.work.ops[w] = append(d.work.ops[w], op{kind: opEnd, why: why, rec: n, ord: d.ord, frame: d.frame, time: d.time})
 }
 
@@ -375,7 +374,8 @@ func (d *Dispatcher) packet(p *link.Packet, wire uint32) {
 }
 
 func (d *Dispatcher) push(n uint32, r *record, o *op) {
-	o.rec, o.fresh = n, r.state&stPushed == 0
+	d.ord++
+	o.rec, o.ord, o.fresh = n, d.ord, r.state&stPushed == 0
 	r.state |= stPushed
 	if o.kind != opTCP {
 		r.state |= stFrom0 << o.dir
@@ -384,7 +384,8 @@ func (d *Dispatcher) push(n uint32, r *record, o *op) {
 		r.few++
 	}
 	r.last = d.clock
-	d.work.ops[r.worker] = append(d.work.ops[r.worker], *o)
+	w := int(r.share) % d.n
+	d.work.ops[w] = append(d.work.ops[w], *o)
 }
 
 // tcp applies Wireshark's rule for a new tcp.stream: a SYN whose sequence
@@ -395,12 +396,11 @@ func (d *Dispatcher) tcp(k *key, o *op) {
 	r := d.table.at(n)
 	base := uint8(stBase0) << o.dir
 	if o.flags&(flagSYN|flagACK) == flagSYN && r.state&base != 0 && r.base[o.dir] != o.seq {
-		hosts := d.table.seeds.hosts(k)
 		h := r.hash
 		d.end(n, 0) // as it was: the worker knows how far it came
 		stream := d.table.stream[k.proto]
 		d.table.stream[k.proto]++
-		n = d.open(k, h, hosts, stream)
+		n = d.open(k, h, stream)
 		r = d.table.at(n)
 	}
 	if r.state&base == 0 {
@@ -422,7 +422,7 @@ func (d *Dispatcher) tcp(k *key, o *op) {
 			r.state |= stClosing
 			r.last = d.clock
 			d.disarm(r)
-			d.arm(n, r)
+			d.arm(n, r, idle(r))
 		}
 	}
 	d.push(n, r, o)

@@ -87,7 +87,7 @@ type op struct {
 	hl    uint8 // bytes of the transport header
 	win   uint16
 	rec   uint32
-	ord   uint32 // place among the ops of this frame
+	ord   uint32 // place among the ops of the batch
 	frame uint64
 	time  events.Time
 	seg   []byte // transport header and payload as captured

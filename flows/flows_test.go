@@ -282,6 +282,13 @@ func TestConversations(t *testing.T) {
 			seg{at: 40, who: "c", seq: 2, ack: 1, data: "bcdefghijkl"},
 			seg{at: 41, who: "c", seq: 1, ack: 1, data: "a"}),
 			[]string{"abcdefghijkl.|."}, "*"},
+		{"a segment over two pieces that touch, and beyond", open(
+			seg{at: 40, who: "c", seq: 4, ack: 1, data: "d"},
+			seg{at: 41, who: "c", seq: 2, ack: 1, data: "b"},
+			seg{at: 42, who: "c", seq: 3, ack: 1, data: "c"},
+			seg{at: 43, who: "c", seq: 3, ack: 1, data: "cde"},
+			seg{at: 44, who: "c", seq: 1, ack: 1, data: "a"}),
+			[]string{"abcde.|."}, "*"},
 		{"zero window and its probe", open(
 			seg{at: 40, who: "c", seq: 1, ack: 1, data: "one"},
 			seg{at: 60, who: "s", seq: 1, ack: 4, win: -1},

@@ -2,6 +2,7 @@ package flows
 
 import (
 	"bytes"
+	"slices"
 
 	"github.com/wiretale/wiretale/decoders"
 	"github.com/wiretale/wiretale/events"
@@ -105,33 +106,13 @@ func (w *Worker) data(r *record, c *tcpConn, o *op, snd *half) {
 		}
 		d = 0
 	}
-	if d == 0 {
-		// Up to the next piece that is there: the first byte seen wins.
-		if len(snd.ooo) == 0 {
-			w.deliver(r, c, o.dir, p, cut, decoders.Mark{Frame: o.frame, Time: o.time})
-			return
-		}
-		w.compare(r, snd, snd.rcv, p)
-		gap := int(snd.ooo[0].seq - snd.rcv)
-		whole := len(p) + cut
-		if len(p) > gap {
-			w.deliver(r, c, o.dir, p[:gap], 0, decoders.Mark{Frame: o.frame, Time: o.time})
-		} else {
-			w.deliver(r, c, o.dir, p, min(cut, gap-len(p)), decoders.Mark{Frame: o.frame, Time: o.time})
-		}
-		at := snd.rcv
+	if d == 0 && len(snd.ooo) == 0 {
+		w.deliver(r, c, o.dir, p, cut, decoders.Mark{Frame: o.frame, Time: o.time})
+		return
+	}
+	if d == 0 { // it fills a hole, perhaps beyond the first piece
+		w.behind(r, c, o, snd, snd.rcv, p, cut)
 		w.drain(r, c, o.dir, true)
-		// What reaches beyond the pieces comes after them.
-		if rest := whole - gap; rest > 0 && seqLess(snd.rcv, at+uint32(rest)) {
-			skip := int(snd.rcv - at) // of the rest, which begins at `at`
-			tail, tcut := []byte(nil), rest-skip
-			if len(p) > gap+skip {
-				tail = p[gap+skip:]
-				tcut = cut
-			}
-			w.behind(r, c, o, snd, snd.rcv, tail, tcut)
-			w.drain(r, c, o.dir, true)
-		}
 		return
 	}
 	w.behind(r, c, o, snd, o.seq, p, cut)
@@ -161,54 +142,60 @@ func (w *Worker) compare(r *record, snd *half, seq uint32, p []byte) {
 	}
 }
 
+// chunk is a range of bytes of which the last `cut` were not captured.
+type chunk struct {
+	seq  uint32
+	data []byte
+	cut  int
+}
+
+func (c chunk) len() int { return len(c.data) + c.cut }
+
+// split parts c after its first n bytes.
+func (c chunk) split(n int) (front, back chunk) {
+	if n <= len(c.data) {
+		return chunk{c.seq, c.data[:n], 0}, chunk{c.seq + uint32(n), c.data[n:], c.cut}
+	}
+	k := n - len(c.data)
+	return chunk{c.seq, c.data, k}, chunk{c.seq + uint32(n), nil, c.cut - k}
+}
+
 // behind holds a range that cannot be delivered yet, without what is held
 // already.
 func (w *Worker) behind(r *record, c *tcpConn, o *op, snd *half, seq uint32, p []byte, cut int) {
 	w.compare(r, snd, seq, p)
-	i := len(snd.ooo)
-	for i > 0 && seqLess(seq, snd.ooo[i-1].seq) {
+	rest := chunk{seq, p, cut}
+	i := len(snd.ooo) // the first piece that ends after rest begins
+	for i > 0 && seqLess(rest.seq, snd.ooo[i-1].end()) {
 		i--
 	}
-	if i > 0 {
-		if d := int32(snd.ooo[i-1].end() - seq); d > 0 {
-			if int(d) >= len(p)+cut {
-				return
-			}
-			seq += uint32(d)
-			if int(d) >= len(p) {
-				cut -= int(d) - len(p)
-				p = nil
-			} else {
-				p = p[d:]
-			}
-		}
-	}
-	var rest []byte
-	restSeq, restCut, more := uint32(0), 0, false
-	if i < len(snd.ooo) {
-		if d := int(snd.ooo[i].seq - seq); d < len(p)+cut {
-			if d <= 0 {
-				return
-			}
-			// It covers the next piece, and perhaps reaches beyond it.
-			total := len(p) + cut
-			if n := snd.ooo[i].end(); seqLess(n, seq+uint32(total)) {
-				more, restSeq = true, n
-				if k := int(n - seq); k < len(p) {
-					rest, restCut = p[k:], cut
-				} else {
-					restCut = total - k
+	for rest.len() > 0 {
+		now := rest
+		rest = chunk{}
+		if i < len(snd.ooo) {
+			next := &snd.ooo[i]
+			if d := int(int32(next.seq - now.seq)); d <= 0 { // it begins inside a piece
+				if n := int(int32(next.end() - now.seq)); n < now.len() {
+					_, rest = now.split(n)
 				}
-			}
-			if d < len(p) {
-				p, cut = p[:d], 0
-			} else {
-				cut = d - len(p)
+				i++
+				continue
+			} else if d < now.len() {
+				now, rest = now.split(d)
 			}
 		}
+		if !w.hold(r, c, o, snd, i, now) {
+			return
+		}
+		i++
 	}
-	n := len(p)
-	if snd.held+n > w.limits.OutOfOrder || w.held+n > w.limits.OutOfOrderTotal/w.cfg.Workers {
+}
+
+// hold enters a range in front of piece i; false: the hole was given up for
+// want of room, and the range went its way.
+func (w *Worker) hold(r *record, c *tcpConn, o *op, snd *half, i int, k chunk) bool {
+	n := len(k.data)
+	if snd.held+n > w.limits.OutOfOrder || w.held[r.share]+n > w.limits.OutOfOrderTotal/shares {
 		name, value := "out-of-order", w.limits.OutOfOrder
 		if snd.held+n <= w.limits.OutOfOrder {
 			name, value = "out-of-order-total", w.limits.OutOfOrderTotal
@@ -216,23 +203,19 @@ func (w *Worker) behind(r *record, c *tcpConn, o *op, snd *half, seq uint32, p [
 		w.limit(r, "tcp", name, value, "a hole was given up", int64(snd.held))
 		if len(snd.ooo) > 0 {
 			w.flush(r, c, o.dir, "full")
-			w.data2(r, c, o, snd, seq, p, cut)
-			return
+			w.data2(r, c, o, snd, k.seq, k.data, k.cut)
+			return false
 		}
 	}
-	first := snd.rcv
-	size := seq - snd.rcv
-	if len(snd.ooo) > 0 && i > 0 {
+	size := k.seq - snd.rcv
+	if i > 0 {
 		size = snd.ooo[0].seq - snd.rcv
 	}
-	snd.ooo = append(snd.ooo, piece{})
-	copy(snd.ooo[i+1:], snd.ooo[i:])
-	snd.ooo[i] = piece{seq: seq, data: append([]byte(nil), p...), cut: cut, frame: o.frame, time: o.time, hole: first, holeSize: size}
+	snd.ooo = slices.Insert(snd.ooo, i, piece{seq: k.seq, data: append([]byte(nil), k.data...), cut: k.cut,
+		frame: o.frame, time: o.time, hole: snd.rcv, holeSize: size})
 	snd.held += n
-	w.held += n
-	if more {
-		w.behind(r, c, o, snd, restSeq, rest, restCut)
-	}
+	w.held[r.share] += n
+	return true
 }
 
 // data2 places a range after a hole was given up for it.
@@ -260,7 +243,7 @@ func (w *Worker) drain(r *record, c *tcpConn, dir uint8, filled bool) {
 			})
 		}
 		h.held -= len(p.data)
-		w.held -= len(p.data)
+		w.held[r.share] -= len(p.data)
 		w.deliver(r, c, dir, p.data, p.cut, decoders.Mark{Frame: p.frame, Time: p.time})
 		n++
 	}

@@ -44,7 +44,22 @@ func mix(a, b uint64) uint64 {
 	return hi ^ lo
 }
 
-// hosts is the hash of the two addresses, which picks the worker.
+// shares is into how many parts host pairs are divided: the limits that all
+// flows have in common hold for each part, so that what is given up does not
+// depend on the number of workers.
+const shares = 64
+
+// share is the part of a host pair, the same on every run.
+func (k *key) share() uint8 {
+	le := binary.LittleEndian
+	h := mix(le.Uint64(k.lo[8:])^0x9e3779b97f4a7c15, le.Uint64(k.hi[8:])^0xd1b54a32d192ed03)
+	if k.v6 {
+		h ^= mix(le.Uint64(k.lo[:8])^0x8cb92ba72f3d8dd7, le.Uint64(k.hi[:8])^0xaef17502108ef2d9)
+	}
+	return uint8(h >> 32 % shares)
+}
+
+// hosts is the hash of the two addresses.
 func (s *seeds) hosts(k *key) uint64 {
 	le := binary.LittleEndian
 	h := mix(le.Uint64(k.lo[8:])^s[0], le.Uint64(k.hi[8:])^s[1])
@@ -69,7 +84,7 @@ func (s *seeds) flow(k *key, hosts uint64) uint64 {
 type record struct {
 	key
 	state  uint8 // st… bits
-	worker uint8
+	share  uint8 // of the host pair; it picks the worker
 	few    uint8 // packets seen, up to shortPackets
 	hash   uint64
 	last   events.Time // of the latest packet
@@ -201,43 +216,69 @@ func (t *table) release(n uint32) {
 
 // past remembers the stream numbers of flows that are over, so that a flow
 // which speaks again after its idle time-out keeps its number: Wireshark
-// never forgets. Two generations of fixed size bound it.
+// never forgets. The one that ended first is forgotten first.
 type past struct {
-	tag    []uint64
+	tag    []uint64 // a ring, in order of ending
 	stream []uint32
+	at     int      // the next place of the ring
+	index  []uint32 // open addressing: 1 + place in the ring
 	mask   uint64
 }
 
 func (p *past) init(limit int) {
-	n := 1
-	for n*2 <= limit {
+	n := 2
+	for n < 2*limit {
 		n *= 2
 	}
-	p.mask = uint64(n - 1)
+	p.tag, p.stream = make([]uint64, 0, min(limit, 1024)), make([]uint32, 0, min(limit, 1024))
+	p.index, p.mask = make([]uint32, n), uint64(n-1)
 }
 
-func (p *past) put(h uint64, stream uint32) {
-	if p.tag == nil {
-		p.tag, p.stream = make([]uint64, p.mask+1), make([]uint32, p.mask+1)
+// slot is where tag h is in the index, or would be.
+func (p *past) slot(h uint64) uint64 {
+	i := h & p.mask
+	for p.index[i] != 0 && p.tag[p.index[i]-1] != h {
+		i = (i + 1) & p.mask
 	}
-	// Two ways: the older entry of the pair goes.
-	i := (h >> 20) & p.mask
-	if j := i ^ 1; p.tag[i] != 0 && p.tag[i] != h && j <= p.mask {
-		p.tag[j], p.stream[j] = p.tag[i], p.stream[i]
-	}
-	p.tag[i], p.stream[i] = h, stream
+	return i
 }
 
 func (p *past) get(h uint64) (uint32, bool) {
-	if p.tag == nil {
-		return 0, false
-	}
-	i := (h >> 20) & p.mask
-	if p.tag[i] == h {
-		return p.stream[i], true
-	}
-	if j := i ^ 1; j <= p.mask && p.tag[j] == h {
-		return p.stream[j], true
+	if n := p.index[p.slot(h)]; n != 0 {
+		return p.stream[n-1], true
 	}
 	return 0, false
+}
+
+func (p *past) put(h uint64, stream uint32, limit int) {
+	if n := p.index[p.slot(h)]; n != 0 {
+		p.stream[n-1] = stream
+		return
+	}
+	if len(p.tag) < limit {
+		p.tag, p.stream = append(p.tag, h), append(p.stream, stream)
+		p.index[p.slot(h)] = uint32(len(p.tag))
+		return
+	}
+	p.forget(p.tag[p.at])
+	i := p.slot(h)
+	p.tag[p.at], p.stream[p.at] = h, stream
+	p.index[i] = uint32(p.at + 1)
+	p.at = (p.at + 1) % limit
+}
+
+// forget takes a tag out of the index.
+func (p *past) forget(h uint64) {
+	i := p.slot(h)
+	for j := i; ; {
+		j = (j + 1) & p.mask
+		if p.index[j] == 0 {
+			break
+		}
+		if home := p.tag[p.index[j]-1] & p.mask; (j-home)&p.mask >= (j-i)&p.mask {
+			p.index[i] = p.index[j]
+			i = j
+		}
+	}
+	p.index[i] = 0
 }

@@ -52,8 +52,8 @@ type Worker struct {
 	nodes   []*node  // free
 	bufs    [][]byte // free
 
-	expected expectations
-	held     int // bytes held behind holes
+	expected [shares]expectations
+	held     [shares]int // bytes held behind holes
 
 	skipped func(*op, *unacked) // tests: a segment gave no sample
 }
@@ -61,7 +61,6 @@ type Worker struct {
 func newWorker(c *Config, id int, t *table) *Worker {
 	w := &Worker{cfg: c, limits: c.Limits, table: t, id: id, protos: c.Protos, shared: make([]decoders.Datagram, len(c.Protos))}
 	w.layers.init()
-	w.expected.limit = c.Limits.Expectations
 	return w
 }
 
