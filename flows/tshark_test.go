@@ -396,27 +396,29 @@ func framesOf(a, b map[uint64][]string) []uint64 {
 }
 
 // grouped counts the frames that are in the same streams on both sides,
-// whatever the streams' numbers: a stream of one side is paired with that of
-// the other with which it shares its first frame.
+// whatever the streams' numbers: streams are paired one to one, first those
+// that share most frames.
 func grouped(ours, theirs map[uint64][]string, i int) (same, all int) {
-	to, from := map[string]string{}, map[string]string{}
+	type pair struct{ a, b string }
+	shared := map[pair]int{}
+	var pairs []pair // by their first frame
 	for _, n := range framesOf(ours, theirs) {
-		var a, b string
-		if x := ours[n]; x != nil {
-			a = x[i]
-		}
-		if x := theirs[n]; x != nil {
-			b = x[i]
-		}
-		if a == "" || b == "" {
+		if ours[n] == nil || theirs[n] == nil || ours[n][i] == "" || theirs[n][i] == "" {
 			continue
 		}
-		all++
-		if to[a] == "" && from[b] == "" {
-			to[a], from[b] = b, a
+		p := pair{ours[n][i], theirs[n][i]}
+		if shared[p] == 0 {
+			pairs = append(pairs, p)
 		}
-		if to[a] == b && from[b] == a {
-			same++
+		shared[p]++
+		all++
+	}
+	slices.SortStableFunc(pairs, func(p, q pair) int { return shared[q] - shared[p] })
+	to, from := map[string]bool{}, map[string]bool{}
+	for _, p := range pairs {
+		if !to[p.a] && !from[p.b] {
+			to[p.a], from[p.b] = true, true
+			same += shared[p]
 		}
 	}
 	return same, all
