@@ -48,7 +48,7 @@ type ranked struct {
 	rank
 }
 
-func compareRanked(a, b ranked) int {
+func compareRanked(a, b *ranked) int {
 	if c := cmp.Compare(a.row.Frame, b.row.Frame); c != 0 {
 		return c
 	}
@@ -90,6 +90,8 @@ type desk struct {
 	reached []LimitReached
 	batch   uint64
 	held    []ranked
+	sorted  []ranked // where held is put in order; then they change places
+	order   []int32
 	rows    []Row
 	lasts   []events.Pos
 }
@@ -156,12 +158,18 @@ func (d *desk) evict(q int, frame uint64, now events.Time) {
 
 // flush gives out, in order, the rows before frame.
 func (d *desk) flush(frame uint64, out func([]Row)) {
+	ordered := sortRun(d.held)
 	for _, s := range d.shards {
 		for _, r := range s {
+			from := len(d.held)
 			d.held = r.take(d.held)
+			run := d.held[from:]
+			ordered = ordered && sortRun(run) && (from == 0 || len(run) == 0 || compareRanked(&d.held[from-1], &run[0]) <= 0)
 		}
 	}
-	slices.SortFunc(d.held, compareRanked)
+	if !ordered {
+		d.sort()
+	}
 	n := 0
 	for n < len(d.held) && d.held[n].row.Frame < frame {
 		d.rows = append(d.rows, d.held[n].row)
@@ -175,6 +183,43 @@ func (d *desk) flush(frame uint64, out func([]Row)) {
 	}
 	clear(d.rows)
 	d.rows = d.rows[:0]
+}
+
+// fewRows is up to how many rows of one frame sortRun sorts.
+const fewRows = 16
+
+// sortRun puts the rows of one runner in order. They come by frame as they
+// are, so that only those of one frame need it; false: it is not as simple as
+// that.
+func sortRun(rs []ranked) bool {
+	first := 0 // of the frame
+	for i := 1; i < len(rs); i++ {
+		switch before, f := rs[i-1].row.Frame, rs[i].row.Frame; {
+		case f > before:
+			first = i
+			continue
+		case f < before || i-first >= fewRows:
+			return false
+		}
+		for j := i; j > first && compareRanked(&rs[j-1], &rs[j]) > 0; j-- {
+			rs[j-1], rs[j] = rs[j], rs[j-1]
+		}
+	}
+	return true
+}
+
+// sort puts held in order: it moves numbers about, not rows.
+func (d *desk) sort() {
+	d.order = d.order[:0]
+	for i := range d.held {
+		d.order = append(d.order, int32(i))
+	}
+	slices.SortFunc(d.order, func(a, b int32) int { return compareRanked(&d.held[a], &d.held[b]) })
+	for _, i := range d.order {
+		d.sorted = append(d.sorted, d.held[i])
+	}
+	clear(d.held)
+	d.held, d.sorted = d.sorted, d.held[:0]
 }
 
 // Close is that of Engine.

@@ -6,6 +6,7 @@
 package dnstransaction
 
 import (
+	"math"
 	"time"
 
 	"github.com/wiretale/wiretale/analyzers"
@@ -91,18 +92,19 @@ type key struct {
 type fold struct {
 	pending int // open questions a key
 	samples int // entries of one list of a row
+	*store      // memory for all keys
 }
 
-func newFold(o analyzers.Options) fold {
-	return fold{pending: max(o.Limits.FoldPending, 1), samples: max(o.Limits.FoldSamples, 1)}
+func newFold(o analyzers.Options) *fold {
+	return &fold{pending: max(o.Limits.FoldPending, 1), samples: max(o.Limits.FoldSamples, 1), store: newStore()}
 }
 
 // state is small because the engine holds a block of them.
 type state struct{ *table }
 
-func (fold) Kinds() []events.Kind { return []events.Kind{events.KindDNSMessage} }
+func (*fold) Kinds() []events.Kind { return []events.Kind{events.KindDNSMessage} }
 
-func (fold) Key(e *events.Event) (key, bool) {
+func (*fold) Key(e *events.Event) (key, bool) {
 	if e.Flow.ServerPort == portNBNS || e.Flow.ClientPort == portNBNS {
 		return key{}, false
 	}
@@ -118,7 +120,7 @@ func (fold) Key(e *events.Event) (key, bool) {
 	}
 }
 
-func (fold) Idle() time.Duration { return patience.Std() }
+func (*fold) Idle() time.Duration { return patience.Std() }
 
 // end is one end of a flow.
 type end struct {
@@ -162,63 +164,67 @@ func isMulticast(a *events.Addr) bool {
 	return a[12]&0xf0 == 0xe0 && isIPv4(*a)
 }
 
-func (f fold) Step(k key, s *state, e *events.Event, emit analyzers.Emit) {
+func (f *fold) Step(k key, s *state, e *events.Event, emit analyzers.Emit) {
 	if s.table == nil {
-		s.table = newTable()
+		s.table = newTable(f.store, k)
 	}
 	m := e.Body.(*events.DNSMessage)
 	t := s.table
-	f.expire(k, t, e.Time, emit)
+	if e.Time > t.due {
+		f.expire(t, e.Time, emit)
+	}
 	from, to := ends(e)
 	switch {
 	case k.kind.multicast() && !m.Response && isMulticast(&to.addr):
-		f.multicastQuery(k, t, e, m, emit)
+		f.multicastQuery(t, e, m, emit)
 	case k.kind.multicast() && m.Response && (isMulticast(&to.addr) || len(m.Question) == 0):
 		f.multicastResponse(t, e, m)
 	case !m.Response:
-		f.query(k, t, e, m, from, to, emit)
+		f.query(t, e, m, from, to, emit)
 	default:
-		f.response(k, t, e, m, from, to, emit)
+		f.response(t, e, m, from, to, emit)
 	}
 }
 
-func (f fold) Close(k key, s *state, emit analyzers.Emit) {
+func (f *fold) Close(_ key, s *state, emit analyzers.Emit) {
 	if s.table == nil {
 		return
 	}
 	t := s.table
 	for _, l := range [...]*list{&t.done, &t.trailing, &t.open} {
 		for l.head != none {
-			f.finish(k, t, l.head, emit)
+			f.finish(t, l.head, emit)
 		}
 	}
 }
 
 // expire finishes what has waited long enough at time now.
-func (f fold) expire(k key, t *table, now events.Time, emit analyzers.Emit) {
-	for i := t.done.head; i != none && now.Sub(t.entries[i].settled) > linger; i = t.done.head {
-		f.finish(k, t, i, emit)
-	}
-	for i := t.trailing.head; i != none && now.Sub(t.entries[i].responseTime) > patience; i = t.trailing.head {
-		f.finish(k, t, i, emit)
-	}
-	for i := t.open.head; i != none && now.Sub(t.entries[i].lastTime) > patience; i = t.open.head {
-		f.finish(k, t, i, emit)
+func (f *fold) expire(t *table, now events.Time, emit analyzers.Emit) {
+	t.due = math.MaxInt64
+	for _, l := range [...]*list{&t.done, &t.trailing, &t.open} {
+		for l.head != none {
+			at := t.at(l.head).deadline()
+			if now <= at {
+				t.due = min(t.due, at)
+				break
+			}
+			f.finish(t, l.head, emit)
+		}
 	}
 }
 
 // room makes place for one more entry: an answered one goes before an open
 // one, the oldest first.
-func (f fold) room(k key, t *table, emit analyzers.Emit) {
+func (f *fold) room(t *table, emit analyzers.Emit) {
 	if t.live < f.pending {
 		return
 	}
 	for _, l := range [...]*list{&t.done, &t.trailing} {
 		if l.head != none {
-			f.finish(k, t, l.head, emit)
+			f.finish(t, l.head, emit)
 			return
 		}
 	}
-	t.entries[t.open.head].pushedOut = true
-	f.finish(k, t, t.open.head, emit)
+	t.at(t.open.head).pushedOut = true
+	f.finish(t, t.open.head, emit)
 }

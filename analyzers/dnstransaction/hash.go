@@ -1,6 +1,7 @@
 package dnstransaction
 
 import (
+	"encoding/binary"
 	"hash/maphash"
 	"math/bits"
 
@@ -37,9 +38,12 @@ func hashName(h uint64, name string) uint64 {
 }
 
 // hashQuestion is that of name, type and class.
-func hashQuestion(q *events.DNSQuestion) uint64 {
-	return hashName(hashName(hashName(1, q.Name), q.Type), q.Class)
+func hashQuestion(seed uint64, name string, typ, class word) uint64 {
+	return hashName(mix(seed, uint64(typ)<<32|uint64(class)), name)
 }
+
+// hashMulticast is that of a name: records answer questions of many types.
+func hashMulticast(seed uint64, name string) uint64 { return hashName(seed+1, name) }
 
 // flowKey is that of a question asked under id on one flow. For LLMNR stream
 // is the asker's port: the answer comes from the responder's own address.
@@ -47,8 +51,20 @@ func flowKey(question uint64, proto uint8, stream uint32, id uint16) uint64 {
 	return mix(question, uint64(stream)<<24|uint64(proto)<<16|uint64(id))
 }
 
-// digestSeed need not be the same in two processes: digests are only compared.
-var digestSeed = maphash.MakeSeed()
+func hashAddr(h uint64, a *events.Addr) uint64 {
+	return mix(mix(h, binary.LittleEndian.Uint64(a[:8])), binary.LittleEndian.Uint64(a[8:]))
+}
+
+// hashClient begins all hashes of one client. It is a secret of the process:
+// nobody can send names that meet in one place.
+func hashClient(k *key) uint64 { return hashAddr(hashSeed+uint64(k.kind), &k.client) }
+
+// The seeds need not be the same in two processes: hashes and digests are only
+// compared.
+var (
+	digestSeed = maphash.MakeSeed()
+	hashSeed   = maphash.String(digestSeed, "questions")
+)
 
 // digest says what an answer says, without owner names and TTLs, whatever the
 // order of its records.
@@ -69,12 +85,14 @@ func typeByte(s string) byte {
 }
 
 // sameName compares without ASCII case.
-func sameName(a, b string) bool {
+func sameName(a, b string) bool { return a == b || foldEqual(a, b) }
+
+// isName is sameName for a name of the store.
+func isName(a []byte, b string) bool { return string(a) == b || foldEqual(a, b) }
+
+func foldEqual[T string | []byte](a T, b string) bool {
 	if len(a) != len(b) {
 		return false
-	}
-	if a == b {
-		return true
 	}
 	for i := range len(a) {
 		x, y := a[i], b[i]

@@ -10,46 +10,51 @@ import (
 
 // multicastQuery takes an mDNS query to the group: each of its questions is
 // one of its own (RFC 6762 section 5.3), matched by name, for the id is 0.
-func (f fold) multicastQuery(k key, t *table, e *events.Event, m *events.DNSMessage, emit analyzers.Emit) {
+func (f *fold) multicastQuery(t *table, e *events.Event, m *events.DNSMessage, emit analyzers.Emit) {
 	from, to := ends(e)
 	for j := range m.Question {
 		q := &m.Question[j]
 		class := mdnsClass(q.Class)
-		hash := hashName(2, q.Name)
+		typ, cls := t.words.of(q.Type), t.words.of(class)
+		hash := hashMulticast(t.seed, q.Name)
 		at := attempt{frame: e.Pos.Frame, base: e.Time, last: e.Time, baseFrame: e.Pos.Frame, server: to.addr, stream: e.Stream, id: m.ID, proto: e.Flow.Proto, queries: 1}
 		at.key = mix(flowKey(hash, at.proto, at.stream, at.id), uint64(e.Pos.Frame)<<16|uint64(j)) // of no use, but unique
 
 		again := int32(none)
-		i := t.sameQuestion(hash, none)
+		i := t.sameQuestion(hash)
 		for n := 0; i != none && n < walkMulticast && again == none; n++ {
-			en := &t.entries[i]
-			if en.phase == open && en.client.addr == from.addr && en.typ == q.Type && en.class == class && sameName(en.name, q.Name) {
+			en := t.at(i)
+			if en.phase == open && t.owns(en) && en.client == from.addr && en.typ == typ && en.class == cls && isName(t.name(en), q.Name) {
 				again = i
 			}
 			i = en.nextSame
 		}
 		if again != none {
-			if en := &t.entries[again]; en.lastFrame == e.Pos.Frame {
+			if en := t.at(again); en.lastFrame == e.Pos.Frame {
 				continue // asked twice in one message
 			} else if e.Time.Sub(en.lastTime) < copied {
-				en.also().copies++
+				t.also(en).copies++
 				continue
 			}
 			f.again(t, again, e, at)
 			continue
 		}
-		f.room(k, t, emit)
-		en, _ := t.add(hash, at)
-		en.kind, en.client, en.tcp = k.kind, from, e.Flow.Proto == events.ProtoTCP
-		en.name, en.typ, en.class, en.op = q.Name, q.Type, class, m.Opcode
-		en.firstTime, en.lastTime, en.lastFrame = e.Time, e.Time, e.Pos.Frame
+		f.room(t, emit)
+		i = t.take()
+		en := t.at(i)
+		en.question, en.first = tagOf(hash), at
+		en.kind, en.client = t.key.kind, from.addr
+		en.typ, en.class, en.op = typ, cls, t.words.of(m.Opcode)
+		en.lastTime, en.lastFrame = e.Time, e.Pos.Frame
 		en.queryBytes = int32(m.Size)
+		t.setName(en, q.Name)
+		t.add(i)
 		if len(m.Authority) > 0 { // RFC 6762 section 8.1
-			en.also().probe = true
+			t.also(en).probe = true
 		}
 		for r := range m.Answer {
 			if fits(q.Type, class, &m.Answer[r]) && sameName(q.Name, m.Answer[r].Name) {
-				en.also().knownAnswers++
+				t.also(en).knownAnswers++
 			}
 		}
 	}
@@ -57,17 +62,17 @@ func (f fold) multicastQuery(k key, t *table, e *events.Event, m *events.DNSMess
 
 // multicastResponse takes an mDNS response: to every question that one of its
 // records answers. One that answers none is an announcement.
-func (f fold) multicastResponse(t *table, e *events.Event, m *events.DNSMessage) {
+func (f *fold) multicastResponse(t *table, e *events.Event, m *events.DNSMessage) {
 	from, to := ends(e)
 	everybody := isMulticast(&to.addr)
 	for j := range m.Answer {
 		r := &m.Answer[j]
-		i := t.sameQuestion(hashName(2, r.Name), none)
+		i := t.sameQuestion(hashMulticast(t.seed, r.Name))
 		for n := 0; i != none && n < walkMulticast; n++ {
-			en := &t.entries[i]
+			en := t.at(i)
 			next := en.nextSame
-			if en.kind.multicast() && sameName(en.name, r.Name) && fits(en.typ, en.class, r) &&
-				from.addr != en.client.addr && (everybody || to.addr == en.client.addr) {
+			if t.owns(en) && isName(t.name(en), r.Name) && fits(t.words.text(en.typ), t.words.text(en.class), r) &&
+				from.addr != en.client && (everybody || to.addr == en.client) {
 				switch {
 				case en.phase == open && e.Time.Sub(en.lastTime) <= answerWindow:
 					f.answer(t, i, &en.first, e, m, from)

@@ -18,35 +18,36 @@ const (
 )
 
 // finish gives out the row of entry i and frees it.
-func (f fold) finish(k key, t *table, i int32, emit analyzers.Emit) {
-	en := &t.entries[i]
+func (f *fold) finish(t *table, i int32, emit analyzers.Emit) {
+	en := t.at(i)
 	v := &Transaction{
-		Protocol: kindNames[k.kind], Transport: events.TransportName(en.first.proto), Stream: en.first.stream, ID: en.first.id,
-		Name: en.name, Type: en.typ, Class: en.class,
+		Protocol: kindNames[en.kind], Transport: events.TransportName(en.first.proto), Stream: en.first.stream, ID: en.first.id,
+		Type: t.words.text(en.typ), Class: t.words.text(en.class),
 		QueryFrame: en.first.frame, QueryBytes: int(en.queryBytes), Truncated: en.truncated,
-		Store: Store{Retried: en.lastTime.Sub(en.firstTime), Last: en.lastTime},
+		Store: Store{Retried: en.lastTime.Sub(t.began(en)), Last: en.lastTime},
 	}
-	if en.op != "QUERY" {
-		v.Opcode = en.op
+	if op := t.words.text(en.op); op != "QUERY" {
+		v.Opcode = op
 	}
 	other := false
-	if x := en.rare; x != nil {
+	if en.rare != none {
+		x := t.rest(en)
 		v.Copies, v.TCPFallback, v.FallbackOf, v.RepeatOf = x.copies, x.fallback, x.fallbackOf, x.repeatOf
 		v.Probe, v.KnownAnswers = x.probe, x.knownAnswers
 		v.SecondAnswers, v.Mismatched, v.LeftOff = x.seconds, x.mismatched, x.leftOff+x.retriesLeftOff
-		other = v.addRetries(en)
+		other = v.addRetries(en, t.began(en), x.retries)
 	}
 	switch {
 	case en.phase != open:
-		v.Status, v.Rcode = Answered, en.rcode
+		v.Status, v.Rcode = Answered, t.words.text(en.rcode)
 		v.ResponseFrame, v.ResponseBytes = en.responseFrame, int(en.responseBytes)
 		v.Store.Latency, v.Store.Answers = en.latency, int(en.answers)
 		v.Latency, v.Answers = &v.Store.Latency, &v.Store.Answers
 		if en.fromFrame != en.first.frame {
 			v.LatencyFrame = en.fromFrame
-			v.Waited = en.waited()
+			v.Waited = en.responseTime.Sub(t.began(en)) // from the first query
 		}
-		if en.responses > 1 || k.kind != unicast {
+		if en.responses > 1 || en.kind != unicast {
 			v.Responses = int(en.responses)
 		}
 	case en.pushedOut:
@@ -58,27 +59,24 @@ func (f fold) finish(k key, t *table, i int32, emit analyzers.Emit) {
 			v.Reason = reasonProbe
 		case v.KnownAnswers > 0:
 			v.Reason = reasonKnown
-		case k.kind == unicast && !t.heard:
+		case en.kind == unicast && !t.heard:
 			v.Reason = reasonUnheard
 		}
 	}
 	v.addFrames()
-	v.write(en, other, emit)
+	v.write(t.store, t.name(en), parties{en.client, en.first.server, t.answeredBy(en)}, other || en.kind != unicast, emit)
 	t.drop(i)
 }
 
-// waited is from the first query to the first answer.
-func (en *entry) waited() events.Duration { return en.responseTime.Sub(en.firstTime) }
-
 // addRetries fills the list of retries; true: not all were on the first flow
 // under the first id.
-func (v *Transaction) addRetries(en *entry) (other bool) {
-	if len(en.retries) == 0 {
+func (v *Transaction) addRetries(en *entry, began events.Time, retries []retry) (other bool) {
+	if len(retries) == 0 {
 		return false
 	}
-	v.Retries = make([]Retry, len(en.retries))
-	before := en.firstTime
-	for i, r := range en.retries {
+	v.Retries = make([]Retry, len(retries))
+	before := began
+	for i, r := range retries {
 		v.Retries[i] = Retry{Frame: r.frame, After: r.time.Sub(before), ID: r.id, Stream: r.stream}
 		before = r.time
 		if r.server != en.first.server {
@@ -123,23 +121,27 @@ func (v *Transaction) addFrames() {
 	v.Frames = fs
 }
 
+// parties are who asked, who was asked, and who answered.
+type parties struct{ client, server, by events.Addr }
+
 // write sets the texts of the row, all in one string, and emits it.
-func (v *Transaction) write(en *entry, other bool, emit analyzers.Emit) {
+func (v *Transaction) write(s *store, name []byte, p parties, byFrames bool, emit analyzers.Emit) {
 	var room [256]byte
 	b := room[:0]
-	b = appendAddr(b, en.client.addr)
+	b = s.texts.append(b, &p.client)
 	client := len(b)
 	b = append(b, " → "...)
 	server := len(b)
-	b = appendAddr(b, en.first.server)
+	b = s.texts.append(b, &p.server)
 	serverEnd := len(b)
 	b = append(b, ' ')
-	b = append(b, en.name...)
+	b = append(b, name...)
+	nameEnd := len(b)
 	b = append(b, ' ')
-	b = append(b, en.typ...)
+	b = append(b, v.Type...)
 	key := len(b)
 	// mDNS answers come on a flow of their own, LLMNR's too.
-	if other || en.kind != unicast || v.TCPFallback != 0 || v.FallbackOf != 0 || v.mismatchedID() {
+	if byFrames || v.TCPFallback != 0 || v.FallbackOf != 0 || v.mismatchedID() {
 		b = append(b, "frame.number in {"...)
 		for i, f := range v.Frames {
 			if i > 0 {
@@ -157,12 +159,13 @@ func (v *Transaction) write(en *entry, other bool, emit analyzers.Emit) {
 		b = append(b, hex[v.ID>>12], hex[v.ID>>8&15], hex[v.ID>>4&15], hex[v.ID&15])
 	}
 	filter := len(b)
-	if en.answeredBy != en.first.server && en.answeredBy != (events.Addr{}) {
-		b = appendAddr(b, en.answeredBy)
+	if p.by != p.server {
+		b = s.texts.append(b, &p.by)
 	}
-	s := string(b)
-	v.Client, v.Server, v.Filter, v.AnsweredBy = s[:client], s[server:serverEnd], s[key:filter], s[filter:]
-	emit(s[:key], v)
+	text := string(b)
+	v.Client, v.Server, v.Name = text[:client], text[server:serverEnd], text[serverEnd+1:nameEnd]
+	v.Filter, v.AnsweredBy = text[key:filter], text[filter:]
+	emit(text[:key], v)
 }
 
 func (v *Transaction) mismatchedID() bool {
@@ -174,22 +177,19 @@ func (v *Transaction) mismatchedID() bool {
 	return false
 }
 
-func appendAddr(b []byte, a events.Addr) []byte { return a.IP().AppendTo(b) }
-
 // unasked gives out the row of an answer without a query: the query was not
 // captured, or was never sent.
-func (f fold) unasked(k key, e *events.Event, m *events.DNSMessage, q *events.DNSQuestion, from, to end, emit analyzers.Emit) {
-	en := entry{kind: k.kind, client: to, name: q.Name, typ: q.Type, answeredBy: from.addr, first: attempt{server: from.addr}}
+func (f *fold) unasked(t *table, e *events.Event, m *events.DNSMessage, q *asked, from, to end, emit analyzers.Emit) {
 	v := &Transaction{
 		Status: Undecided, Reason: reasonNoQuery,
-		Protocol: kindNames[k.kind], Transport: events.TransportName(e.Flow.Proto), Stream: e.Stream, ID: m.ID,
-		Name: q.Name, Type: q.Type, Class: q.Class, Rcode: m.Rcode,
+		Protocol: kindNames[t.key.kind], Transport: events.TransportName(e.Flow.Proto), Stream: e.Stream, ID: m.ID,
+		Type: t.words.text(q.typ), Class: t.words.text(q.class), Rcode: t.words.text(t.words.of(m.Rcode)),
 		ResponseFrame: e.Pos.Frame, ResponseBytes: m.Size, Truncated: m.TC, Store: Store{Answers: len(m.Answer), Last: e.Time},
 	}
 	v.Answers = &v.Store.Answers
 	if m.Opcode != "QUERY" {
-		v.Opcode = m.Opcode
+		v.Opcode = t.words.text(t.words.of(m.Opcode))
 	}
 	v.addFrames()
-	v.write(&en, false, emit)
+	v.write(t.store, []byte(q.name), parties{to.addr, from.addr, from.addr}, t.key.kind != unicast, emit)
 }

@@ -22,6 +22,23 @@ const (
 	Unknown    Category = "unknown"
 )
 
+// categories are all of them.
+var categories = [...]Category{Web, Mail, Names, Files, PeerToPeer, Streaming, Voice, Remote, Network, Tunnel, Databases, Encrypted, Unknown}
+
+// number is the place of a category in categories.
+type number uint8
+
+func numberOf(c Category) number {
+	for i := range categories {
+		if categories[i] == c {
+			return number(i)
+		}
+	}
+	return number(len(categories) - 1)
+}
+
+var unknownNumber = numberOf(Unknown)
+
 // known is what is said of one protocol: its category, and the name that
 // Wireshark's display filter has for it ("": the same).
 type known struct {

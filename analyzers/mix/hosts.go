@@ -24,6 +24,8 @@ type hosts struct {
 	all   map[events.Addr]*host
 	other host
 	gone  uint64 // how often an address was put into other
+	// recent are those seen a moment ago, by some bits of their address.
+	recent [256]*host
 }
 
 func (h *hosts) init(limit int) {
@@ -31,8 +33,21 @@ func (h *hosts) init(limit int) {
 	h.all = map[events.Addr]*host{}
 }
 
+// find is the host of that address, or nil.
+func (h *hosts) find(a *events.Addr) *host {
+	r := &h.recent[a[15]^a[14]*31^a[7]]
+	if *r != nil && (*r).addr == *a {
+		return *r
+	}
+	x := h.all[*a]
+	if x != nil {
+		*r = x
+	}
+	return x
+}
+
 func (h *hosts) add(a events.Addr, frame uint64, c Counts, sent, received uint64) {
-	x := h.all[a]
+	x := h.find(&a)
 	if x == nil {
 		if len(h.all) >= h.limit {
 			h.halve()
@@ -47,7 +62,7 @@ func (h *hosts) add(a events.Addr, frame uint64, c Counts, sent, received uint64
 }
 
 func (h *hosts) end(a events.Addr) {
-	if x := h.all[a]; x != nil {
+	if x := h.find(&a); x != nil {
 		x.flows++
 	} else {
 		h.other.flows++
@@ -67,6 +82,7 @@ func (h *hosts) sorted() []*host {
 }
 
 func (h *hosts) halve() {
+	h.recent = [256]*host{}
 	for _, x := range h.sorted()[h.limit/2:] {
 		delete(h.all, x.addr)
 		h.drop(x)

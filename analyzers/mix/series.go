@@ -15,14 +15,20 @@ type series struct {
 	width   int64 // 0: nothing was counted
 	buckets map[int64]*bucket
 	lo, hi  int64 // the numbers of the first and last bucket
+
+	last       *bucket // that of the second asked for last: most come in runs
+	lastSecond int64
 }
 
 type bucket struct {
 	Counts
-	by map[Category]uint64
+	by [len(categories)]uint64 // wire bytes
 }
 
 func (s *series) at(second int64) *bucket {
+	if s.last != nil && s.lastSecond == second {
+		return s.last
+	}
 	if s.width == 0 {
 		s.width, s.buckets = 1, map[int64]*bucket{}
 		s.lo, s.hi = second, second
@@ -35,20 +41,21 @@ func (s *series) at(second int64) *bucket {
 	s.lo, s.hi = min(s.lo, n), max(s.hi, n)
 	b := s.buckets[n]
 	if b == nil {
-		b = &bucket{by: map[Category]uint64{}}
+		b = &bucket{}
 		s.buckets[n] = b
 	}
+	s.last, s.lastSecond = b, second
 	return b
 }
 
-func (s *series) add(second int64, c Category, n Counts) {
+func (s *series) add(second int64, c number, n Counts) {
 	b := s.at(second)
 	b.Counts.add(n)
 	b.by[c] += n.WireBytes
 }
 
 // move says that wire bytes of that second were of another category.
-func (s *series) move(second int64, from, to Category, wire uint64) {
+func (s *series) move(second int64, from, to number, wire uint64) {
 	b := s.at(second)
 	b.by[from] -= wire
 	b.by[to] += wire
@@ -56,6 +63,7 @@ func (s *series) move(second int64, from, to Category, wire uint64) {
 
 func (s *series) double() {
 	old := s.buckets
+	s.last = nil
 	s.width *= 2
 	s.buckets = make(map[int64]*bucket, len(old))
 	for n, b := range old {
@@ -80,7 +88,7 @@ func (s *series) list() []Bucket {
 		x := Bucket{Start: n * s.width, Counts: b.Counts}
 		for c, w := range b.by {
 			if w > 0 {
-				x.Categories = append(x.Categories, Part{c, w})
+				x.Categories = append(x.Categories, Part{categories[c], w})
 			}
 		}
 		slices.SortFunc(x.Categories, func(a, b Part) int { return cmp.Compare(a.Category, b.Category) })

@@ -10,6 +10,9 @@ type tally struct {
 	flows       uint64
 	first, last uint64 // frames
 	streams     []events.StreamKey
+
+	category number
+	named    bool // Wireshark has a filter for it
 }
 
 func (t *tally) seen(frame uint64) {
@@ -27,6 +30,8 @@ const namedStreams = 4
 type tables struct {
 	total     tally
 	protocols map[string]*tally // bounded: the names that decoders and IP have
+	last      *tally            // that of the protocol asked for last
+	lastName  string
 	hosts     hosts
 	series    series
 	// early are the bytes of flows whose protocol is not known yet; they are
@@ -59,11 +64,16 @@ func newTables(limit int) *tables {
 }
 
 func (t *tables) protocol(name string) *tally {
+	if t.last != nil && t.lastName == name {
+		return t.last
+	}
 	p := t.protocols[name]
 	if p == nil {
-		p = &tally{}
+		k := about(name)
+		p = &tally{category: numberOf(k.category), named: k.filter != ""}
 		t.protocols[name] = p
 	}
+	t.last, t.lastName = p, name
 	return p
 }
 
@@ -93,7 +103,7 @@ func (t *tables) bytes(b *events.FlowBytes, e *events.Event) {
 	p.seen(frame)
 	t.total.add(c)
 	t.total.seen(frame)
-	t.series.add(b.Second, about(name).category, c)
+	t.series.add(b.Second, p.category, c)
 	t.hosts.add(e.Flow.Client, frame, c, b.ClientBytes, b.ServerBytes)
 	if e.Flow.Server != e.Flow.Client {
 		t.hosts.add(e.Flow.Server, frame, c, b.ServerBytes, b.ClientBytes)
@@ -134,9 +144,8 @@ func (t *tables) known(name string, e *events.Event) {
 	u.sub(w.Counts)
 	p.seen(w.first)
 	p.seen(w.last)
-	to := about(name).category
 	for _, s := range w.seconds {
-		t.series.move(s.second, Unknown, to, s.wire)
+		t.series.move(s.second, unknownNumber, p.category, s.wire)
 	}
 }
 
@@ -145,13 +154,15 @@ func (t *tables) end(b *events.FlowEnd, e *events.Event) {
 	if name != unknownName {
 		t.known(name, e)
 	}
-	delete(t.early, e.Key())
+	if len(t.early) > 0 {
+		delete(t.early, e.Key())
+	}
 	p := t.protocol(name)
 	p.flows++
 	p.seen(b.FirstFrame)
 	p.seen(b.LastFrame)
 	// Wireshark has no filter for what it does not know: name some flows.
-	if about(name).filter == "" && len(p.streams) < namedStreams && (e.Flow.Proto == events.ProtoTCP || e.Flow.Proto == events.ProtoUDP) {
+	if !p.named && len(p.streams) < namedStreams && (e.Flow.Proto == events.ProtoTCP || e.Flow.Proto == events.ProtoUDP) {
 		p.streams = append(p.streams, e.Key())
 	}
 	t.total.flows++

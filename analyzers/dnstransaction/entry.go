@@ -1,0 +1,274 @@
+package dnstransaction
+
+import (
+	"encoding/binary"
+
+	"github.com/wiretale/wiretale/events"
+)
+
+// none is the index of no entry: the first place of the store stays empty, so
+// that zero values mean none.
+const none = 0
+
+// phase is where an entry stands.
+type phase uint8
+
+const (
+	vacant   phase = iota
+	open           // no answer yet
+	trailing       // answered, but other queries of it are not
+	done           // all its queries are answered; waiting out linger
+)
+
+// attempt is one sending of the question on one flow under one id, and its
+// repetitions there.
+type attempt struct {
+	key       uint64 // of (flow, id, question)
+	frame     uint64 // its first query
+	base      events.Time
+	last      events.Time // of its last query
+	baseFrame uint64      // the query that Wireshark measures from
+	server    events.Addr
+	stream    uint32
+	queries   uint32 // sent
+	answers   uint32 // received
+	id        uint16
+	proto     uint8
+}
+
+// inlineName is how long a name may be to have its place in the entry; a
+// longer one is in the store.
+const inlineName = 32
+
+// entry is one question and what is known of its fate: 256 bytes without a
+// pointer, so that the garbage collector need not look at the many that wait
+// out their two seconds.
+type entry struct {
+	next, prev               int32 // in list, or free
+	nextSame, prevSame       int32 // chain of one question, newest first
+	nextPending, prevPending int32 // the same, of those that a query may belong to
+	rare                     int32 // what most entries do not have
+	question                 uint32
+	first                    attempt
+	client                   events.Addr
+	lastTime                 events.Time // of the queries
+	lastFrame                uint64
+
+	responseTime  events.Time
+	settled       events.Time // when it became done; AXFR: of the last message
+	latency       events.Duration
+	responseFrame uint64
+	fromFrame     uint64 // query that latency is measured from
+	digest        uint64
+	queryBytes    int32
+	responses     int32 // messages: AXFR, multicast
+	answers       int32
+	responseBytes int32
+
+	typ, class, op, rcode word
+
+	phase     phase
+	kind      kind
+	truncated bool
+	pushedOut bool
+	pending   bool // in the chain of that name
+	far       bool // the name is in the store, its place in name
+	nameLen   uint8
+	name      [inlineName]byte
+}
+
+// rare is what makes a question more than a query and its answer.
+type rare struct {
+	began          events.Time // of the first query, where first.base has moved on
+	moved          bool        // it has
+	answeredBy     events.Addr // where it is not the server that was asked first
+	more           []attempt
+	retries        []retry
+	retriesLeftOff int
+	copies         int
+	fallback       uint64 // frame of the TCP query
+	fallbackOf     uint64
+	repeatOf       uint64
+	probe          bool
+	knownAnswers   int
+	seconds        []SecondAnswer
+	mismatched     []Mismatch
+	leftOff        int
+}
+
+// nothing is the rare part of an entry without one. Only read.
+var nothing rare
+
+// retry is one more query of an entry.
+type retry struct {
+	time   events.Time
+	frame  uint64
+	server events.Addr
+	stream uint32
+	id     uint16
+	proto  uint8
+}
+
+// chunkBits: entries live in chunks that never move.
+const chunkBits = 8
+
+type chunk [1 << chunkBits]entry
+
+// store holds the entries of all tables of one fold, so that what one client
+// no longer needs serves the next.
+type store struct {
+	chunks    []*chunk
+	made      int32 // entries ever made
+	free      int32 // list of free entries, by next
+	rares     []*rare
+	freeRares []int32
+	longs     [][]byte // names too long for their entry
+	freeLongs []uint32
+	flows     hashIndex // attempts, by key
+	questions hashIndex
+	words     words
+	texts     addrTexts
+}
+
+func newStore() *store {
+	return &store{made: 1, rares: []*rare{&nothing}, words: newWords()}
+}
+
+func (s *store) at(i int32) *entry { return &s.chunks[i>>chunkBits][i&(1<<chunkBits-1)] }
+
+// take gives a free entry, all zero.
+func (s *store) take() int32 {
+	if i := s.free; i != none {
+		en := s.at(i)
+		s.free, en.next = en.next, none
+		return i
+	}
+	if int(s.made>>chunkBits) == len(s.chunks) {
+		s.chunks = append(s.chunks, new(chunk))
+	}
+	s.made++
+	return s.made - 1
+}
+
+// release takes entry i back.
+func (s *store) release(i int32) {
+	en := s.at(i)
+	if en.rare != none {
+		*s.rares[en.rare] = rare{}
+		s.freeRares = append(s.freeRares, en.rare)
+	}
+	if en.far {
+		at := binary.LittleEndian.Uint32(en.name[:])
+		s.longs[at] = nil
+		s.freeLongs = append(s.freeLongs, at)
+	}
+	*en = entry{next: s.free}
+	s.free = i
+}
+
+// also is the rare part of en, to be written.
+func (s *store) also(en *entry) *rare {
+	if en.rare != none {
+		return s.rares[en.rare]
+	}
+	if n := len(s.freeRares); n > 0 {
+		en.rare = s.freeRares[n-1]
+		s.freeRares = s.freeRares[:n-1]
+	} else {
+		en.rare = int32(len(s.rares))
+		s.rares = append(s.rares, &rare{})
+	}
+	return s.rares[en.rare]
+}
+
+// rest is the rare part of en, to be read.
+func (s *store) rest(en *entry) *rare { return s.rares[en.rare] }
+
+func (s *store) setName(en *entry, name string) {
+	if len(name) <= inlineName {
+		en.nameLen = uint8(copy(en.name[:], name))
+		return
+	}
+	at := uint32(len(s.longs))
+	if n := len(s.freeLongs); n > 0 {
+		at = s.freeLongs[n-1]
+		s.freeLongs = s.freeLongs[:n-1]
+		s.longs[at] = []byte(name)
+	} else {
+		s.longs = append(s.longs, []byte(name))
+	}
+	en.far = true
+	binary.LittleEndian.PutUint32(en.name[:], at)
+}
+
+// name is borrowed until en is released.
+func (s *store) name(en *entry) []byte {
+	if en.far {
+		return s.longs[binary.LittleEndian.Uint32(en.name[:])]
+	}
+	return en.name[:en.nameLen]
+}
+
+// began is when the first query was sent.
+func (s *store) began(en *entry) events.Time {
+	if x := s.rest(en); x.moved {
+		return x.began
+	}
+	return en.first.base
+}
+
+// answeredBy is who sent the first answer.
+func (s *store) answeredBy(en *entry) events.Addr {
+	if by := s.rest(en).answeredBy; by != (events.Addr{}) {
+		return by
+	}
+	return en.first.server
+}
+
+// attemptOn is the attempt of that key, or nil.
+func (s *store) attemptOn(en *entry, key uint64) *attempt {
+	if en.first.key == key {
+		return &en.first
+	}
+	if en.rare == none {
+		return nil
+	}
+	more := s.rest(en).more
+	for i := range more {
+		if more[i].key == key {
+			return &more[i]
+		}
+	}
+	return nil
+}
+
+// onFlow is the entry with an attempt of that key, or none.
+func (s *store) onFlow(key uint64) int32 {
+	if p := s.flowSlot(key); p >= 0 {
+		return s.flows.slots[p].head
+	}
+	return none
+}
+
+// flowSlot is the place of that key, or -1.
+func (s *store) flowSlot(key uint64) int {
+	x, tag := &s.flows, tagOf(key)
+	for p := x.home(tag); ; p = x.next(p) {
+		switch sl := &x.slots[p]; {
+		case sl.head == none:
+			return -1
+		case sl.tag == tag && s.attemptOn(s.at(sl.head), key) != nil:
+			return int(p)
+		}
+	}
+}
+
+// putFlow makes entry i that of the key: of two, the newer.
+func (s *store) putFlow(key uint64, i int32) {
+	s.flows.grow()
+	if p := s.flowSlot(key); p >= 0 {
+		s.flows.slots[p].head = i
+		return
+	}
+	s.flows.insert(tagOf(key)).head = i
+}
