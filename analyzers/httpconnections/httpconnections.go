@@ -28,20 +28,28 @@ type key struct{ client, server events.Addr }
 type fold struct {
 	pending int
 	samples int
+	// Connections come and go: their memory is used again.
+	conns  spares[*conn]
+	queues spares[[]object]
 }
 
-func newFold(o analyzers.Options) fold {
-	return fold{max(o.Limits.FoldPending, 1), max(o.Limits.FoldSamples, 1)}
+func newFold(o analyzers.Options) *fold {
+	f := &fold{pending: max(o.Limits.FoldPending, 1), samples: max(o.Limits.FoldSamples, 1)}
+	f.conns.make = func() *conn { return &conn{} }
+	f.conns.reset = func(c *conn) *conn { *c = conn{}; return c }
+	f.queues.make = func() []object { return make([]object, 0, 1) }
+	f.queues.reset = func(q []object) []object { return q[:0] }
+	return f
 }
 
-func (fold) Kinds() []events.Kind {
+func (*fold) Kinds() []events.Kind {
 	return []events.Kind{
 		events.KindFlowStart, events.KindFlowEnd, events.KindFlowGap, events.KindTCPRTT,
 		events.KindHTTPRequest, events.KindHTTPResponse, events.KindHTTPBody,
 	}
 }
 
-func (fold) Key(e *events.Event) (key, bool) {
+func (*fold) Key(e *events.Event) (key, bool) {
 	switch e.Body.(type) {
 	case *events.FlowStart, *events.FlowEnd, *events.FlowGap:
 		if e.Flow.Proto != events.ProtoTCP {
@@ -52,13 +60,13 @@ func (fold) Key(e *events.Event) (key, bool) {
 }
 
 // Idle is longer than browsers and servers keep idle connections.
-func (fold) Idle() time.Duration { return 10 * time.Minute }
+func (*fold) Idle() time.Duration { return 10 * time.Minute }
 
 type state struct{ *pair }
 
-func (f fold) Step(_ key, s *state, e *events.Event, _ analyzers.Emit) {
+func (f *fold) Step(_ key, s *state, e *events.Event, _ analyzers.Emit) {
 	if s.pair == nil {
-		s.pair = &pair{conns: map[events.StreamKey]*conn{}, byHost: map[string]*site{}}
+		s.pair = &pair{}
 	}
 	p := s.pair
 	switch b := e.Body.(type) {
@@ -72,7 +80,7 @@ func (f fold) Step(_ key, s *state, e *events.Event, _ analyzers.Emit) {
 		}
 	case *events.FlowEnd:
 		if c := p.conn(f, e.Key(), false); c != nil {
-			p.close(e.Key(), c)
+			p.close(f, e.Key(), c)
 		}
 	case *events.HTTPRequest:
 		if c := p.conn(f, e.Key(), true); c != nil {
@@ -92,34 +100,36 @@ func (f fold) Step(_ key, s *state, e *events.Event, _ analyzers.Emit) {
 				if b.Complete && b.Missing == 0 {
 					f.finish(c, i, e, b.WireBytes)
 				} else {
-					c.drop(i)
+					f.drop(c, i)
 				}
 			}
 		}
 	}
 }
 
-func (f fold) Close(k key, s *state, emit analyzers.Emit) {
+func (f *fold) Close(k key, s *state, emit analyzers.Emit) {
 	p := s.pair
 	if p == nil {
 		return
 	}
-	for _, c := range p.conns { // only counts: their order does not matter
-		c.settle()
+	for _, c := range p.conns {
+		f.settle(c.conn)
+		f.conns.give(c.conn)
 	}
+	p.conns, p.last = nil, nil
 	for _, u := range p.sites {
 		u.row(k, p, emit)
 	}
 }
 
-func (f fold) request(p *pair, c *conn, e *events.Event, r *events.HTTPRequest) {
+func (f *fold) request(p *pair, c *conn, e *events.Event, r *events.HTTPRequest) {
 	u := p.site(f, r.Host)
 	if u == nil {
 		return
 	}
 	if len(c.queue) >= f.pending {
 		p.limited++
-		c.drop(0)
+		f.drop(c, 0)
 	}
 	o := object{site: u, frame: e.Pos.Frame, httpStream: r.HTTPStream, start: r.FirstTime, bytes: 0}
 	if c.objects == 0 && c.startSeen {
@@ -147,17 +157,20 @@ func (f fold) request(p *pair, c *conn, e *events.Event, r *events.HTTPRequest) 
 	}
 	use.open++
 	u.begin(o.start)
+	if c.queue == nil {
+		c.queue = f.queues.take()
+	}
 	c.queue = append(c.queue, o)
 }
 
-func (f fold) response(c *conn, e *events.Event, r *events.HTTPResponse) {
+func (f *fold) response(c *conn, e *events.Event, r *events.HTTPResponse) {
 	c.torn = false
 	i := c.find(r.HTTPStream, r.RequestFrame, false)
 	if i < 0 {
 		return
 	}
 	for ; i > 0 && r.HTTPStream == 0; i-- {
-		c.drop(0) // its response was lost: HTTP/1 answers in order
+		f.drop(c, 0) // its response was lost: HTTP/1 answers in order
 	}
 	if says(r.Headers, "close") || r.Version == "1.0" && !says(r.Headers, "keep-alive") {
 		c.single = true
@@ -170,7 +183,7 @@ func (f fold) response(c *conn, e *events.Event, r *events.HTTPResponse) {
 }
 
 // finish takes the end of object i of c.
-func (f fold) finish(c *conn, i int, e *events.Event, body int64) {
+func (f *fold) finish(c *conn, i int, e *events.Event, body int64) {
 	o := c.queue[i]
 	u := o.site
 	u.complete++
@@ -194,7 +207,7 @@ func (f fold) finish(c *conn, i int, e *events.Event, body int64) {
 		}
 	}
 	u.end = max(u.end, e.Time)
-	c.drop(i)
+	f.drop(c, i)
 }
 
 // says reports whether a Connection field has the option (RFC 9110 section

@@ -1,6 +1,7 @@
 package httpconnections
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 
@@ -11,35 +12,44 @@ import (
 // pair is a client and a server: their open connections, and the sites that
 // the client asked for.
 type pair struct {
-	conns   map[events.StreamKey]*conn
+	// conns are in the order of their streams: new ones are put at the end.
+	conns   []entry
 	last    *conn // and its key: events come in runs
 	lastKey events.StreamKey
-	byHost  map[string]*site
-	sites   []*site // in the order of their first requests
-	limited int     // connections, requests and sites beyond fold-pending
+	sites   []*site          // in the order of their first requests
+	byHost  map[string]*site // from fewSites on
+	limited int              // connections, requests and sites beyond fold-pending
+}
+
+// fewSites are looked for one by one.
+const fewSites = 8
+
+type entry struct {
+	key events.StreamKey
+	*conn
 }
 
 // conn is one connection, as long as it is open.
 type conn struct {
 	start       events.Time
+	synAck, ack events.Duration
+	data        [2]events.Duration // least, by the side that answered; 0: none
+	objects     int32
 	startSeen   bool // the SYN was captured
 	single      bool // somebody said that it closes after one object
 	multiplexed bool
-	torn        bool    // bytes of the server were lost since its last message
-	sampled     [3]bool // by RTTOf: there was one
-	synAck, ack events.Duration
-	data        [2]events.Duration // least, by the side that answered; 0: none
-	objects     int
+	torn        bool     // bytes of the server were lost since its last message
+	sampled     [3]bool  // by RTTOf: there was one
 	queue       []object // not over, in order of request
-	uses        []use    // most have one
-	room        [1]use
+	first       use      // what its first site does with it: most have one
+	more        []use
 }
 
 // use is what one site does with a connection.
 type use struct {
 	site    *site
-	objects int
-	open    int // not over
+	objects int32
+	open    int32 // not over
 }
 
 // object is one request and its response under way.
@@ -90,8 +100,14 @@ type site struct {
 	busyEnd   events.Time // of the time before
 	end       events.Time // of the last object that came whole
 
-	frames  []uint64
-	streams []uint32
+	frames  evidence[[analyzers.MaxFrames]uint64]
+	streams evidence[[analyzers.MaxFrames + 1]uint32] // one more says that there are more
+}
+
+// evidence is the first few of something.
+type evidence[A any] struct {
+	n    int
+	kept A
 }
 
 // mean of thousandths.
@@ -102,12 +118,33 @@ type mean struct {
 
 func (m *mean) add(v int64) { m.n++; m.sum += v }
 
-func (p *pair) conn(f fold, k events.StreamKey, add bool) *conn {
+// seek is where k is among the open connections, or would be.
+func (p *pair) seek(k events.StreamKey) (int, bool) {
+	// Most often it is one of the last.
+	for i := len(p.conns) - 1; i >= max(len(p.conns)-8, 0); i-- {
+		if c := compareKeys(p.conns[i].key, k); c <= 0 {
+			if c == 0 {
+				return i, true
+			}
+			return i + 1, false
+		}
+	}
+	return slices.BinarySearchFunc(p.conns, k, func(e entry, k events.StreamKey) int { return compareKeys(e.key, k) })
+}
+
+func compareKeys(a, b events.StreamKey) int {
+	if a.Stream != b.Stream {
+		return cmp.Compare(a.Stream, b.Stream)
+	}
+	return cmp.Compare(a.Proto, b.Proto)
+}
+
+func (p *pair) conn(f *fold, k events.StreamKey, add bool) *conn {
 	if p.last != nil && p.lastKey == k {
 		return p.last
 	}
-	c := p.conns[k]
-	if c == nil {
+	i, ok := p.seek(k)
+	if !ok {
 		if !add {
 			return nil
 		}
@@ -115,35 +152,50 @@ func (p *pair) conn(f fold, k events.StreamKey, add bool) *conn {
 			p.limited++
 			return nil
 		}
-		c = &conn{}
-		p.conns[k] = c
+		p.conns = slices.Insert(p.conns, i, entry{k, f.conns.take()})
 	}
-	p.last, p.lastKey = c, k
-	return c
+	p.last, p.lastKey = p.conns[i].conn, k
+	return p.last
 }
 
 // close forgets a connection that is over.
-func (p *pair) close(k events.StreamKey, c *conn) {
-	c.settle()
-	delete(p.conns, k)
+func (p *pair) close(f *fold, k events.StreamKey, c *conn) {
+	f.settle(c)
+	if i, ok := p.seek(k); ok {
+		p.conns = slices.Delete(p.conns, i, i+1)
+	}
+	f.conns.give(c)
 	p.last = nil
 }
 
-func (p *pair) site(f fold, host string) *site {
+func (p *pair) site(f *fold, host string) *site {
 	host = strings.ToLower(host) // RFC 9110 section 4.2.3
-	if n := len(p.sites); n > 0 && p.sites[n-1].host == host {
-		return p.sites[n-1]
+	n := len(p.sites)
+	for i := n - 1; i >= max(n-fewSites, 0); i-- {
+		if p.sites[i].host == host {
+			return p.sites[i]
+		}
 	}
-	if u := p.byHost[host]; u != nil {
-		return u
+	if n >= fewSites {
+		if u := p.byHost[host]; u != nil {
+			return u
+		}
 	}
-	if len(p.sites) >= f.pending {
+	if n >= f.pending {
 		p.limited++
 		return nil
 	}
 	u := &site{host: host}
 	p.sites = append(p.sites, u)
-	p.byHost[host] = u
+	switch {
+	case n+1 == fewSites:
+		p.byHost = make(map[string]*site, 2*fewSites)
+		for _, u := range p.sites {
+			p.byHost[u.host] = u
+		}
+	case n >= fewSites:
+		p.byHost[host] = u
+	}
 	return u
 }
 
@@ -177,16 +229,19 @@ func (c *conn) rtt() (events.Duration, from) {
 }
 
 func (c *conn) use(u *site) *use {
-	for i := range c.uses {
-		if c.uses[i].site == u {
-			return &c.uses[i]
+	if c.first.site == nil {
+		c.first.site = u
+	}
+	if c.first.site == u {
+		return &c.first
+	}
+	for i := range c.more {
+		if c.more[i].site == u {
+			return &c.more[i]
 		}
 	}
-	if c.uses == nil {
-		c.uses = c.room[:0]
-	}
-	c.uses = append(c.uses, use{site: u})
-	return &c.uses[len(c.uses)-1]
+	c.more = append(c.more, use{site: u})
+	return &c.more[len(c.more)-1]
 }
 
 func (c *conn) find(httpStream, frame uint64, answered bool) int {
@@ -201,10 +256,19 @@ func (c *conn) find(httpStream, frame uint64, answered bool) int {
 	return -1
 }
 
+// shortQueue is the longest that is worth keeping to be used again.
+const shortQueue = 8
+
 // drop takes object i, over or given up, out of the queue.
-func (c *conn) drop(i int) {
+func (f *fold) drop(c *conn, i int) {
 	u := c.queue[i].site
 	c.queue = slices.Delete(c.queue, i, i+1)
+	if len(c.queue) == 0 { // connections are idle most of the time
+		if cap(c.queue) <= shortQueue {
+			f.queues.give(c.queue)
+		}
+		c.queue = nil
+	}
 	use := c.use(u)
 	if use.open--; use.open == 0 {
 		u.active--
@@ -228,33 +292,42 @@ func (u *site) begin(t events.Time) {
 
 // settle gives up what is under way and adds what the connection was to the
 // sites that used it.
-func (c *conn) settle() {
+func (f *fold) settle(c *conn) {
 	for len(c.queue) > 0 {
-		c.drop(len(c.queue) - 1)
+		f.drop(c, len(c.queue)-1)
 	}
-	for i := range c.uses {
-		u := c.uses[i].site
-		u.multiplexed = u.multiplexed || c.multiplexed
-		switch {
-		case c.objects >= 2:
-			u.persistent++
-		case c.single:
-			u.single++
-		}
+	if c.first.site != nil {
+		c.usedBy(c.first.site)
 	}
-	c.uses = nil
+	for i := range c.more {
+		c.usedBy(c.more[i].site)
+	}
+	c.first, c.more = use{}, nil
+}
+
+func (c *conn) usedBy(u *site) {
+	u.multiplexed = u.multiplexed || c.multiplexed
+	switch {
+	case c.objects >= 2:
+		u.persistent++
+	case c.single:
+		u.single++
+	}
 }
 
 func (u *site) frame(f uint64) {
-	if n := len(u.frames); n < analyzers.MaxFrames && (n == 0 || u.frames[n-1] != f) {
-		u.frames = append(u.frames, f)
+	e := &u.frames
+	if e.n < len(e.kept) && (e.n == 0 || e.kept[e.n-1] != f) {
+		e.kept[e.n] = f
+		e.n++
 	}
 }
 
-// stream notes a connection for the filter: one more than fits says that
-// there are more.
+// stream notes a connection for the filter.
 func (u *site) stream(s uint32) {
-	if len(u.streams) <= analyzers.MaxFrames && !slices.Contains(u.streams, s) {
-		u.streams = append(u.streams, s)
+	e := &u.streams
+	if e.n < len(e.kept) && !slices.Contains(e.kept[:e.n], s) {
+		e.kept[e.n] = s
+		e.n++
 	}
 }

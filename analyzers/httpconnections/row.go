@@ -2,6 +2,7 @@ package httpconnections
 
 import (
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -17,7 +18,7 @@ func (u *site) row(k key, p *pair, emit analyzers.Emit) {
 		Parallel: u.parallel, Objects: u.objects, Complete: u.complete, Connections: u.connections,
 		ConnectionsReused: u.persistent, PipelinedRequests: u.pipelined,
 		ObjectsPerConnection: ratio(float64(u.objects), float64(u.connections)),
-		Busy:                 u.busy, Limited: p.limited, Frames: u.frames, Filter: u.filter(k),
+		Busy:                 u.busy, Limited: p.limited, Frames: slices.Clone(u.frames.kept[:u.frames.n]), Filter: u.filter(k),
 		MeanBytes: ratio(float64(u.bytes), float64(u.complete)),
 	}
 	if v.Site == "" {
@@ -128,9 +129,9 @@ func (v *Usage) modelOf() *Model {
 // filter shows the connections where they are few, else the two hosts.
 func (u *site) filter(k key) string {
 	var b strings.Builder
-	if len(u.streams) <= analyzers.MaxFrames {
+	if u.streams.n <= analyzers.MaxFrames {
 		b.WriteString("tcp.stream in {")
-		for i, s := range u.streams {
+		for i, s := range u.streams.kept[:u.streams.n] {
 			if i > 0 {
 				b.WriteString(", ")
 			}
