@@ -22,11 +22,14 @@ var Question = analyzers.Question{
 	Value:   Transaction{},
 }
 
-type fold struct{ pending int }
+type fold struct {
+	pending int
+	free    [][]exchange // of connections with nothing open
+}
 
-func newFold(o analyzers.Options) fold { return fold{max(o.Limits.FoldPending, 1)} }
+func newFold(o analyzers.Options) *fold { return &fold{pending: max(o.Limits.FoldPending, 1)} }
 
-func (fold) Kinds() []events.Kind {
+func (*fold) Kinds() []events.Kind {
 	return []events.Kind{
 		events.KindFlowStart, events.KindFlowEnd, events.KindFlowGap, events.KindTCPRTT,
 		events.KindHTTPRequest, events.KindHTTPResponse, events.KindHTTPBody,
@@ -35,7 +38,7 @@ func (fold) Kinds() []events.Kind {
 
 // Key is the connection. Only what HTTP runs on is looked at, and of the RTT
 // samples only the one that ends the handshake.
-func (fold) Key(e *events.Event) (events.StreamKey, bool) {
+func (*fold) Key(e *events.Event) (events.StreamKey, bool) {
 	switch b := e.Body.(type) {
 	case *events.TCPRTT:
 		if b.Of != events.RTTAck {
@@ -50,10 +53,10 @@ func (fold) Key(e *events.Event) (events.StreamKey, bool) {
 }
 
 // Idle: a server may think, or a client hold a connection, for this long.
-func (fold) Idle() time.Duration { return 10 * time.Minute }
+func (*fold) Idle() time.Duration { return 10 * time.Minute }
 
 // Over: nothing follows the end of a flow.
-func (fold) Over(e *events.Event) bool {
+func (*fold) Over(e *events.Event) bool {
 	_, ok := e.Body.(*events.FlowEnd)
 	return ok
 }
@@ -66,29 +69,50 @@ const (
 	syn                   // its SYN was
 )
 
-// state is what is kept of a connection; http is nil until it speaks HTTP.
+// state is what is kept of a connection. There may be very many, with nothing
+// open most of the time.
 type state struct {
-	start   events.Time // of the SYN
-	ready   events.Time // of the ACK that ends the handshake; 0: not seen
-	frame   uint64      // of the first packet
-	acked   uint64      // frame of that ACK
-	opening opening
-	http    *connection
-}
-
-// connection is a TCP connection that speaks HTTP.
-type connection struct {
-	requests int // so far
-	open     []exchange
+	start    events.Time // of the SYN
+	ready    events.Time // of the ACK that ends the handshake; 0: not seen
 	lastEnd  events.Time // end of the last response
-	lost     [2]bool     // bytes of that side were lost since its last message
-	room     [1]exchange // of open, at first
+	frame    uint64      // of the first packet
+	requests int32       // so far
+	opening  opening
+	http     bool    // it speaks HTTP
+	lost     [2]bool // bytes of that side were lost since its last message
+	open     []exchange
 }
 
-func newConnection() *connection {
-	c := &connection{}
-	c.open = c.room[:0]
-	return c
+// keptFree is how many slices for open exchanges are kept to be used again,
+// and shortOpen the longest of them.
+const (
+	keptFree  = 1024
+	shortOpen = 4
+)
+
+func (f *fold) add(s *state, x exchange) {
+	if n := len(f.free); s.open == nil && n > 0 {
+		s.open, f.free = f.free[n-1], f.free[:n-1]
+	}
+	s.open = append(s.open, x)
+}
+
+func (f *fold) remove(s *state, i int) {
+	n := copy(s.open[i:], s.open[i+1:])
+	s.open[i+n] = exchange{}
+	s.open = s.open[:i+n]
+	if i+n == 0 {
+		f.release(s)
+	}
+}
+
+// release ends all that is open.
+func (f *fold) release(s *state) {
+	clear(s.open)
+	if c := cap(s.open); c > 0 && c <= shortOpen && len(f.free) < keptFree {
+		f.free = append(f.free, s.open[:0])
+	}
+	s.open = nil
 }
 
 // exchange is a request and as much of its response as came.
@@ -111,7 +135,7 @@ type exchange struct {
 	previousEnd              events.Time // when the response before it was over; 0: none
 }
 
-func (f fold) Step(k events.StreamKey, s *state, e *events.Event, emit analyzers.Emit) {
+func (f *fold) Step(k events.StreamKey, s *state, e *events.Event, emit analyzers.Emit) {
 	switch b := e.Body.(type) {
 	case *events.FlowStart:
 		s.start, s.frame, s.opening = e.Time, e.Pos.Frame, syn
@@ -120,11 +144,11 @@ func (f fold) Step(k events.StreamKey, s *state, e *events.Event, emit analyzers
 		}
 	case *events.TCPRTT:
 		if s.ready == 0 {
-			s.ready, s.acked = e.Time, e.Pos.Frame
+			s.ready = e.Time
 		}
 	case *events.FlowGap:
-		if s.http != nil {
-			s.http.lost[e.From] = true
+		if s.http {
+			s.lost[e.From] = true
 		}
 	case *events.FlowEnd:
 		f.end(k, s, b, emit)
@@ -137,29 +161,23 @@ func (f fold) Step(k events.StreamKey, s *state, e *events.Event, emit analyzers
 	}
 }
 
-func (f fold) Close(k events.StreamKey, s *state, emit analyzers.Emit) {
-	if s.http == nil {
-		return
+func (f *fold) Close(k events.StreamKey, s *state, emit analyzers.Emit) {
+	for i := range s.open {
+		row(k, s, &s.open[i], ending{outcome: Undecided, reason: "the connection was still open when its row was made"}, emit)
 	}
-	for i := range s.http.open {
-		row(k, s, &s.http.open[i], ending{outcome: Undecided, reason: "the connection was still open when its row was made"}, emit)
-	}
-	s.http.open = nil
+	f.release(s)
 }
 
-func (f fold) request(k events.StreamKey, s *state, e *events.Event, r *events.HTTPRequest, emit analyzers.Emit) {
-	if s.http == nil {
-		s.http = newConnection()
+func (f *fold) request(k events.StreamKey, s *state, e *events.Event, r *events.HTTPRequest, emit analyzers.Emit) {
+	s.http = true
+	if len(s.open) >= f.pending {
+		row(k, s, &s.open[0], ending{outcome: Undecided, reason: "limit fold-pending reached before its response"}, emit)
+		f.remove(s, 0)
 	}
-	c := s.http
-	if len(c.open) >= f.pending {
-		row(k, s, &c.open[0], ending{outcome: Undecided, reason: "limit fold-pending reached before its response"}, emit)
-		c.remove(0)
-	}
-	c.requests++
-	c.lost[events.FromClient] = false
-	c.open = append(c.open, exchange{
-		request: r, layer: e.Layer, first: c.requests == 1, number: c.requests,
+	s.requests++
+	s.lost[events.FromClient] = false
+	f.add(s, exchange{
+		request: r, layer: e.Layer, first: s.requests == 1, number: int(s.requests),
 		requestFrame: e.Pos.Frame, requestEnd: e.Pos.Frame, requestTime: e.Time,
 		flow: e.Flow, stream: e.Stream, truncated: e.Truncated,
 	})
@@ -167,9 +185,9 @@ func (f fold) request(k events.StreamKey, s *state, e *events.Event, r *events.H
 
 // find is the exchange that a message on http_stream belongs to; frame is that
 // of its request (0: unknown). -1: none.
-func (c *connection) find(httpStream, frame uint64, ok func(*exchange) bool) int {
-	for i := range c.open {
-		x := &c.open[i]
+func (s *state) find(httpStream, frame uint64, ok func(*exchange) bool) int {
+	for i := range s.open {
+		x := &s.open[i]
 		if x.request != nil && x.request.HTTPStream == httpStream && x.requestFrame == frame && ok(x) {
 			return i
 		}
@@ -177,35 +195,26 @@ func (c *connection) find(httpStream, frame uint64, ok func(*exchange) bool) int
 	return -1
 }
 
-func (c *connection) remove(i int) {
-	n := copy(c.open[i:], c.open[i+1:])
-	c.open[i+n] = exchange{}
-	c.open = c.open[:i+n]
-}
-
 func unanswered(x *exchange) bool { return x.response == nil }
 func answered(x *exchange) bool   { return x.response != nil }
 func uploading(x *exchange) bool  { return x.upload == nil && x.request.HasBody }
 
-func (f fold) response(k events.StreamKey, s *state, e *events.Event, r *events.HTTPResponse, emit analyzers.Emit) {
-	if s.http == nil {
-		s.http = newConnection()
-	}
-	c := s.http
-	c.lost[events.FromServer] = false
+func (f *fold) response(k events.StreamKey, s *state, e *events.Event, r *events.HTTPResponse, emit analyzers.Emit) {
+	s.http = true
+	s.lost[events.FromServer] = false
 	i := -1
 	if r.RequestFrame != 0 {
-		i = c.find(r.HTTPStream, r.RequestFrame, unanswered)
+		i = s.find(r.HTTPStream, r.RequestFrame, unanswered)
 	}
 	// HTTP/1 answers in order (RFC 9112 section 9.3.2): requests before this
 	// one will not be answered any more.
 	for ; i > 0 && r.HTTPStream == 0; i-- {
 		end := ending{outcome: Undecided, reason: "its response was not captured: a later request was answered"}
-		if c.open[0].response != nil {
+		if s.open[0].response != nil {
 			end = ending{outcome: Incomplete, reason: "the end of its response was not captured: a later request was answered"}
 		}
-		row(k, s, &c.open[0], end, emit)
-		c.remove(0)
+		row(k, s, &s.open[0], end, emit)
+		f.remove(s, 0)
 	}
 	final := !r.Interim || r.Status == 101
 	if i < 0 {
@@ -213,36 +222,32 @@ func (f fold) response(k events.StreamKey, s *state, e *events.Event, r *events.
 			return
 		}
 		// The request was not captured. The response is held until it is over.
-		c.open = append(c.open, exchange{layer: e.Layer, flow: e.Flow, stream: e.Stream, number: c.requests})
-		i = len(c.open) - 1
-		c.open[i].request = &events.HTTPRequest{HTTPStream: r.HTTPStream}
+		f.add(s, exchange{layer: e.Layer, flow: e.Flow, stream: e.Stream, number: int(s.requests)})
+		i = len(s.open) - 1
+		s.open[i].request = &events.HTTPRequest{HTTPStream: r.HTTPStream}
 	}
-	x := &c.open[i]
+	x := &s.open[i]
 	if !final {
 		x.interim = append(x.interim, Interim{Status: r.Status, Frame: e.Pos.Frame, After: e.Time.Sub(x.request.FirstTime)})
 		return
 	}
 	x.response, x.responseFrame, x.responseTime = r, e.Pos.Frame, e.Time
-	x.previousEnd = c.lastEnd
+	x.previousEnd = s.lastEnd
 	x.truncated = x.truncated || e.Truncated
 	if !r.HasBody {
 		f.over(k, s, i, ending{outcome: Complete, time: e.Time, frame: e.Pos.Frame}, emit)
 	}
 }
 
-func (f fold) body(k events.StreamKey, s *state, e *events.Event, b *events.HTTPBody, emit analyzers.Emit) {
-	c := s.http
-	if c == nil {
-		return
-	}
+func (f *fold) body(k events.StreamKey, s *state, e *events.Event, b *events.HTTPBody, emit analyzers.Emit) {
 	if b.Of == "request" {
-		if i := c.find(b.HTTPStream, b.RequestFrame, uploading); i >= 0 {
-			x := &c.open[i]
+		if i := s.find(b.HTTPStream, b.RequestFrame, uploading); i >= 0 {
+			x := &s.open[i]
 			x.upload, x.requestEnd, x.requestTime = b, e.Pos.Frame, e.Time
 		}
 		return
 	}
-	i := c.find(b.HTTPStream, b.RequestFrame, answered)
+	i := s.find(b.HTTPStream, b.RequestFrame, answered)
 	if i < 0 {
 		return
 	}
@@ -257,25 +262,20 @@ func (f fold) body(k events.StreamKey, s *state, e *events.Event, b *events.HTTP
 }
 
 // over gives out the row of exchange i.
-func (f fold) over(k events.StreamKey, s *state, i int, end ending, emit analyzers.Emit) {
-	c := s.http
-	x := &c.open[i]
+func (f *fold) over(k events.StreamKey, s *state, i int, end ending, emit analyzers.Emit) {
+	x := &s.open[i]
 	if x.requestFrame == 0 {
 		end.outcome, end.reason = Undecided, "its request was not captured"
 	}
 	row(k, s, x, end, emit)
-	c.lastEnd = end.time
-	c.remove(i)
+	s.lastEnd = end.time
+	f.remove(s, i)
 }
 
 // end gives out what the end of the flow leaves unfinished.
-func (f fold) end(k events.StreamKey, s *state, b *events.FlowEnd, emit analyzers.Emit) {
-	c := s.http
-	if c == nil {
-		return
-	}
-	for i := range c.open {
-		x := &c.open[i]
+func (f *fold) end(k events.StreamKey, s *state, b *events.FlowEnd, emit analyzers.Emit) {
+	for i := range s.open {
+		x := &s.open[i]
 		end := ending{outcome: Unanswered}
 		switch {
 		case x.requestFrame == 0:
@@ -284,7 +284,7 @@ func (f fold) end(k events.StreamKey, s *state, b *events.FlowEnd, emit analyzer
 			end = ending{outcome: Incomplete, reason: "the response body has no end: " + whyText[b.Why]}
 		case b.ServerPackets == 0:
 			end = ending{outcome: Undecided, reason: "no packet of the server was captured"}
-		case c.lost[events.FromServer]:
+		case s.lost[events.FromServer]:
 			end = ending{outcome: Undecided, reason: "bytes of the server were not captured"}
 		case b.Why == events.EndCaptureOver || b.Why == events.EndEvicted:
 			end = ending{outcome: Undecided, reason: whyText[b.Why]}
@@ -293,7 +293,7 @@ func (f fold) end(k events.StreamKey, s *state, b *events.FlowEnd, emit analyzer
 		}
 		row(k, s, x, end, emit)
 	}
-	s.http.open = nil
+	f.release(s)
 }
 
 var whyText = [...]string{
