@@ -199,9 +199,9 @@ func captureFiles(t *testing.T) (files []string, holds map[string]bool) {
 			return nil
 		}
 		h := holds[p]
-		every := 60
+		every := 100
 		if h {
-			every = 6
+			every = 9
 		}
 		if all || seen[h]%every == 0 {
 			files = append(files, p)
