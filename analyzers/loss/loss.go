@@ -78,6 +78,7 @@ type Value struct {
 type fold struct {
 	scratch [2]side // of the flow being closed
 	end     endOf   // of the flow being closed, where it had one
+	free    [][]note
 }
 
 // endOf is what is needed of flow.end. The key is closed right after it, so
@@ -127,9 +128,9 @@ func (f *fold) Step(_ events.StreamKey, s *state, e *events.Event, _ analyzers.E
 		if b.Reason == "acked" {
 			w = acknowledged
 		}
-		s.add(mark{what: w, bytes: b.Bytes, frame: e.Pos.Frame}, e.From&1)
+		f.add(s, mark{what: w, bytes: b.Bytes, frame: e.Pos.Frame}, e.From&1)
 	case *events.TCPSegment:
-		s.add(mark{what: of(b), bytes: b.Bytes, frame: e.Pos.Frame, time: e.Time, after: b.After}, e.From&1)
+		f.add(s, mark{what: of(b), bytes: b.Bytes, frame: e.Pos.Frame, time: e.Time, after: b.After}, e.From&1)
 	}
 }
 
@@ -139,6 +140,7 @@ func (f *fold) Close(k events.StreamKey, s *state, emit analyzers.Emit) {
 		sides = &f.scratch
 		*sides = [2]side{}
 		s.replay(sides)
+		f.release(s)
 	}
 	end := &f.end
 
