@@ -203,7 +203,7 @@ func (f *fold) expire(t *table, now events.Time, emit analyzers.Emit) {
 	t.due = math.MaxInt64
 	for _, l := range [...]*list{&t.done, &t.trailing, &t.open} {
 		for l.head != none {
-			at := t.at(l.head).deadline()
+			at := t.deadline(t.at(l.head))
 			if now <= at {
 				t.due = min(t.due, at)
 				break

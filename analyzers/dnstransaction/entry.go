@@ -40,35 +40,36 @@ type attempt struct {
 // longer one is in the store.
 const inlineName = 32
 
-// entry is one question and what is known of its fate: 256 bytes without a
-// pointer, so that the garbage collector need not look at the many that wait
-// out their two seconds.
+// entry is one question, as it was first asked, and its first answer: 176
+// bytes without a pointer, so that the garbage collector need not look at the
+// many that wait out their two seconds.
 type entry struct {
 	next, prev               int32 // in list, or free
 	nextSame, prevSame       int32 // chain of one question, newest first
 	nextPending, prevPending int32 // the same, of those that a query may belong to
 	rare                     int32 // what most entries do not have
 	question                 uint32
-	first                    attempt
-	client                   events.Addr
-	lastTime                 events.Time // of the queries
-	lastFrame                uint64
+
+	key    uint64 // of (flow, id, question)
+	frame  uint64
+	sent   events.Time
+	server events.Addr
+	stream uint32
+	id     uint16
+	proto  uint8
+	kind   kind
 
 	responseTime  events.Time
-	settled       events.Time // when it became done; AXFR: of the last message
-	latency       events.Duration
 	responseFrame uint64
-	fromFrame     uint64 // query that latency is measured from
 	digest        uint64
-	queryBytes    int32
-	responses     int32 // messages: AXFR, multicast
-	answers       int32
-	responseBytes int32
 
+	owner                 uint32 // its table
 	typ, class, op, rcode word
+	queryBytes            int32
+	answers               int32
+	responseBytes         int32
 
 	phase     phase
-	kind      kind
 	truncated bool
 	pushedOut bool
 	pending   bool // in the chain of that name
@@ -77,12 +78,23 @@ type entry struct {
 	name      [inlineName]byte
 }
 
+// course is how it went on after the first query.
+type course struct {
+	lastTime  events.Time // of the queries
+	lastFrame uint64
+	// Once it is answered:
+	latency    events.Duration
+	fromFrame  uint64      // query that latency is measured from
+	settled    events.Time // when it became done; AXFR: of the last message
+	responses  int         // messages: AXFR, multicast
+	answeredBy events.Addr
+}
+
 // rare is what makes a question more than a query and its answer.
 type rare struct {
-	began          events.Time // of the first query, where first.base has moved on
-	moved          bool        // it has
-	answeredBy     events.Addr // where it is not the server that was asked first
-	more           []attempt
+	course
+	attempts       []attempt   // the first one, then the others
+	client         events.Addr // multicast: who asked
 	retries        []retry
 	retriesLeftOff int
 	copies         int
@@ -96,8 +108,27 @@ type rare struct {
 	leftOff        int
 }
 
-// nothing is the rare part of an entry without one. Only read.
-var nothing rare
+// plain is the course of an entry without a rare part.
+func (en *entry) plain() course {
+	x := course{lastTime: en.sent, lastFrame: en.frame, answeredBy: en.server}
+	if en.phase != open {
+		x.latency, x.fromFrame = en.responseTime.Sub(en.sent), en.frame
+		x.settled, x.responses = en.responseTime, 1
+	}
+	return x
+}
+
+// first is how en was first asked, as long as there is no more to it.
+func (en *entry) first() attempt {
+	a := attempt{
+		key: en.key, frame: en.frame, base: en.sent, last: en.sent, baseFrame: en.frame,
+		server: en.server, stream: en.stream, queries: 1, id: en.id, proto: en.proto,
+	}
+	if en.phase != open {
+		a.answers = 1
+	}
+	return a
+}
 
 // retry is one more query of an entry.
 type retry struct {
@@ -110,7 +141,7 @@ type retry struct {
 }
 
 // chunkBits: entries live in chunks that never move.
-const chunkBits = 8
+const chunkBits = 9
 
 type chunk [1 << chunkBits]entry
 
@@ -118,8 +149,9 @@ type chunk [1 << chunkBits]entry
 // no longer needs serves the next.
 type store struct {
 	chunks    []*chunk
-	made      int32 // entries ever made
-	free      int32 // list of free entries, by next
+	made      int32  // entries ever made
+	free      int32  // list of free entries, by next
+	tables    uint32 // ever made
 	rares     []*rare
 	freeRares []int32
 	longs     [][]byte // names too long for their entry
@@ -131,7 +163,7 @@ type store struct {
 }
 
 func newStore() *store {
-	return &store{made: 1, rares: []*rare{&nothing}, words: newWords()}
+	return &store{made: 1, rares: []*rare{nil}, words: newWords()}
 }
 
 func (s *store) at(i int32) *entry { return &s.chunks[i>>chunkBits][i&(1<<chunkBits-1)] }
@@ -154,7 +186,8 @@ func (s *store) take() int32 {
 func (s *store) release(i int32) {
 	en := s.at(i)
 	if en.rare != none {
-		*s.rares[en.rare] = rare{}
+		x := s.rares[en.rare]
+		*x = rare{attempts: x.attempts[:0]} // the row has the other lists
 		s.freeRares = append(s.freeRares, en.rare)
 	}
 	if en.far {
@@ -178,11 +211,19 @@ func (s *store) also(en *entry) *rare {
 		en.rare = int32(len(s.rares))
 		s.rares = append(s.rares, &rare{})
 	}
-	return s.rares[en.rare]
+	x := s.rares[en.rare]
+	x.course = en.plain()
+	x.attempts = append(x.attempts, en.first())
+	return x
 }
 
-// rest is the rare part of en, to be read.
-func (s *store) rest(en *entry) *rare { return s.rares[en.rare] }
+// lastTime is when en was asked last.
+func (s *store) lastTime(en *entry) events.Time {
+	if en.rare != none {
+		return s.rares[en.rare].lastTime
+	}
+	return en.sent
+}
 
 func (s *store) setName(en *entry, name string) {
 	if len(name) <= inlineName {
@@ -209,37 +250,27 @@ func (s *store) name(en *entry) []byte {
 	return en.name[:en.nameLen]
 }
 
-// began is when the first query was sent.
-func (s *store) began(en *entry) events.Time {
-	if x := s.rest(en); x.moved {
-		return x.began
+// attemptOn is the number of the attempt of that key, or -1.
+func (s *store) attemptOn(en *entry, key uint64) int {
+	if en.key == key {
+		return 0
 	}
-	return en.first.base
-}
-
-// answeredBy is who sent the first answer.
-func (s *store) answeredBy(en *entry) events.Addr {
-	if by := s.rest(en).answeredBy; by != (events.Addr{}) {
-		return by
-	}
-	return en.first.server
-}
-
-// attemptOn is the attempt of that key, or nil.
-func (s *store) attemptOn(en *entry, key uint64) *attempt {
-	if en.first.key == key {
-		return &en.first
-	}
-	if en.rare == none {
-		return nil
-	}
-	more := s.rest(en).more
-	for i := range more {
-		if more[i].key == key {
-			return &more[i]
+	if en.rare != none {
+		for n, a := range s.rares[en.rare].attempts {
+			if a.key == key {
+				return n
+			}
 		}
 	}
-	return nil
+	return -1
+}
+
+// answered reports whether that attempt has an answer.
+func (s *store) answered(en *entry, n int) bool {
+	if en.rare == none {
+		return en.phase != open
+	}
+	return s.rares[en.rare].attempts[n].answers > 0
 }
 
 // onFlow is the entry with an attempt of that key, or none.
@@ -257,7 +288,7 @@ func (s *store) flowSlot(key uint64) int {
 		switch sl := &x.slots[p]; {
 		case sl.head == none:
 			return -1
-		case sl.tag == tag && s.attemptOn(s.at(sl.head), key) != nil:
+		case sl.tag == tag && s.attemptOn(s.at(sl.head), key) >= 0:
 			return int(p)
 		}
 	}

@@ -24,11 +24,11 @@ func (f *fold) query(t *table, e *events.Event, m *events.DNSMessage, from, to e
 	var repeatOf, fallbackOf uint64
 	if t.questions.find(tagOf(q.hash)) != nil {
 		if i := t.onFlow(at.key); i != none && t.asks(t.at(i), &q) && t.at(i).op == op {
-			if t.attemptOn(t.at(i), at.key).answers == 0 {
+			if en := t.at(i); !t.answered(en, t.attemptOn(en, at.key)) {
 				f.again(t, i, e, at)
 				return
 			}
-			repeatOf = t.at(i).first.frame
+			repeatOf = t.at(i).frame
 			f.finish(t, i, emit) // what is answered from here on answers the new one
 		}
 		var retryOf int32
@@ -39,14 +39,9 @@ func (f *fold) query(t *table, e *events.Event, m *events.DNSMessage, from, to e
 	}
 
 	f.room(t, emit)
-	i := t.take()
+	i := t.ask(q.hash, q.name, &at, from, m)
 	en := t.at(i)
-	en.question, en.first = tagOf(q.hash), at
-	en.kind, en.client = t.key.kind, from.addr
-	en.typ, en.class, en.op = q.typ, q.class, op
-	en.lastTime, en.lastFrame = e.Time, e.Pos.Frame
-	en.queryBytes = int32(m.Size)
-	t.setName(en, q.name)
+	en.typ, en.class = q.typ, q.class
 	if repeatOf != 0 || fallbackOf != 0 {
 		x := t.also(en)
 		x.repeatOf, x.fallbackOf = repeatOf, fallbackOf
@@ -65,13 +60,13 @@ func (t *table) elsewhere(q *asked, op word, id uint16, e *events.Event, from en
 	i := sl.pending
 	for n := 0; i != none && n < walkQuestion; n++ {
 		en := t.at(i)
-		if t.asks(en, q) && en.op == op && en.client == from.addr {
+		if t.asks(en, q) && en.op == op && t.client(en) == from.addr {
 			switch {
-			case en.phase != open && en.truncated && t.rest(en).fallback == 0 && e.Flow.Proto == events.ProtoTCP && en.first.proto != events.ProtoTCP:
-				t.also(en).fallback, fallbackOf = e.Pos.Frame, en.first.frame
-			case en.phase == open && en.first.id == id:
+			case en.phase != open && en.truncated && (en.rare == none || t.rares[en.rare].fallback == 0) && e.Flow.Proto == events.ProtoTCP && en.proto != events.ProtoTCP:
+				t.also(en).fallback, fallbackOf = e.Pos.Frame, en.frame
+			case en.phase == open && en.id == id:
 				retryOf = i
-			case en.phase == open && retryOf == none && e.Time.Sub(en.lastTime) >= soonest:
+			case en.phase == open && retryOf == none && e.Time.Sub(t.lastTime(en)) >= soonest:
 				retryOf = i
 			}
 		}
@@ -85,8 +80,9 @@ func (t *table) elsewhere(q *asked, op word, id uint16, e *events.Event, from en
 func (f *fold) again(t *table, i int32, e *events.Event, at attempt) {
 	en := t.at(i)
 	x := t.also(en)
-	same := t.attemptOn(en, at.key)
-	if same != nil {
+	known := t.attemptOn(en, at.key)
+	if known >= 0 {
+		same := &x.attempts[known]
 		same.queries++
 		spacing := e.Time.Sub(same.last)
 		same.last = e.Time
@@ -95,21 +91,18 @@ func (f *fold) again(t *table, i int32, e *events.Event, at attempt) {
 			return
 		}
 		if e.Time.Sub(same.base) >= tsharkRetry {
-			if same == &en.first && !x.moved {
-				x.began, x.moved = same.base, true
-			}
 			same.base, same.baseFrame = e.Time, e.Pos.Frame
 		}
 	}
 	if len(x.retries) < f.samples {
 		x.retries = append(x.retries, retry{time: e.Time, frame: e.Pos.Frame, server: at.server, stream: at.stream, id: at.id, proto: at.proto})
-		if same == nil {
+		if known < 0 {
 			t.attach(i, at)
 		}
 	} else {
 		x.retriesLeftOff++
 	}
-	en.lastTime, en.lastFrame = e.Time, e.Pos.Frame
+	x.lastTime, x.lastFrame = e.Time, e.Pos.Frame
 	if en.phase == open {
 		t.refresh(i)
 	}
@@ -150,7 +143,7 @@ func (f *fold) partial(t *table, q *asked, e *events.Event, m *events.DNSMessage
 	i := t.sameQuestion(q.hash)
 	for n := 0; i != none && n < walkQuestion; n++ {
 		en := t.at(i)
-		if t.asks(en, q) && t.onStream(en, e) != nil {
+		if t.asks(en, q) && t.onStream(en, e) >= 0 {
 			f.mismatch(t, en, Mismatch{Frame: e.Pos.Frame, Why: "id", ID: m.ID, Name: q.name})
 			return true
 		}
@@ -163,34 +156,43 @@ func (f *fold) partial(t *table, q *asked, e *events.Event, m *events.DNSMessage
 	return false
 }
 
-// onStream is the attempt on the flow of e, under any id, or nil.
-func (s *store) onStream(en *entry, e *events.Event) *attempt {
-	if en.first.stream == e.Stream && en.first.proto == e.Flow.Proto {
-		return &en.first
+// onStream is the number of the attempt on the flow of e, under any id, or -1.
+func (s *store) onStream(en *entry, e *events.Event) int {
+	if en.stream == e.Stream && en.proto == e.Flow.Proto {
+		return 0
 	}
-	more := s.rest(en).more
-	for i := range more {
-		if more[i].stream == e.Stream && more[i].proto == e.Flow.Proto {
-			return &more[i]
+	if en.rare != none {
+		for n, a := range s.rares[en.rare].attempts {
+			if a.stream == e.Stream && a.proto == e.Flow.Proto {
+				return n
+			}
 		}
 	}
-	return nil
+	return -1
+}
+
+// idOf is the id of that attempt.
+func (s *store) idOf(en *entry, n int) uint16 {
+	if n == 0 {
+		return en.id
+	}
+	return s.rares[en.rare].attempts[n].id
 }
 
 // findOn is the newest entry asked on the flow of e under id, whatever its
 // question (but not not): the open ones first.
-func (t *table) findOn(e *events.Event, id uint16, not *asked) (int32, *attempt) {
+func (t *table) findOn(e *events.Event, id uint16, not *asked) (int32, int) {
 	for _, l := range [3]list{t.open, t.trailing, t.done} {
 		i := l.tail
 		for n := 0; i != none && n < walkOpen; n++ {
 			en := t.at(i)
-			if a := t.onStream(en, e); a != nil && a.id == id && (not == nil || !t.asks(en, not)) {
+			if a := t.onStream(en, e); a >= 0 && t.idOf(en, a) == id && (not == nil || !t.asks(en, not)) {
 				return i, a
 			}
 			i = en.prev
 		}
 	}
-	return none, nil
+	return none, -1
 }
 
 func (f *fold) mismatch(t *table, en *entry, m Mismatch) {
@@ -202,29 +204,31 @@ func (f *fold) mismatch(t *table, en *entry, m Mismatch) {
 	x.mismatched = append(x.mismatched, m)
 }
 
-// answer takes an answer to attempt a of entry i.
-func (f *fold) answer(t *table, i int32, a *attempt, e *events.Event, m *events.DNSMessage, from end) {
+// answer takes an answer to attempt n of entry i.
+func (f *fold) answer(t *table, i int32, n int, e *events.Event, m *events.DNSMessage, from end) {
 	en := t.at(i)
+	if en.rare == none && en.phase == open && from.addr == en.server {
+		f.firstAnswer(t, en, e, m)
+		t.settle(i, e.Time)
+		return
+	}
+	x := t.also(en)
+	a := &x.attempts[n]
 	a.answers++
 	switch {
 	case en.phase == open:
-		en.latency, en.fromFrame = e.Time.Sub(a.base), a.baseFrame
-		en.responseTime, en.responseFrame = e.Time, e.Pos.Frame
-		en.rcode, en.answers, en.responseBytes = t.words.of(m.Rcode), int32(len(m.Answer)), int32(m.Size)
-		en.truncated, en.responses = m.TC, 1
-		if from.addr != en.first.server {
-			t.also(en).answeredBy = from.addr
-		}
-		en.digest = digest(m)
+		f.firstAnswer(t, en, e, m)
+		x.latency, x.fromFrame = e.Time.Sub(a.base), a.baseFrame
+		x.answeredBy, x.responses = from.addr, 1
 		t.settle(i, e.Time)
-	case en.kind == llmnr && from.addr != t.answeredBy(en):
-		en.responses++ // each host that owns the name may answer (RFC 4795 section 4)
-	case en.first.proto == events.ProtoTCP && t.transfers(en):
+	case en.kind == llmnr && from.addr != x.answeredBy:
+		x.responses++ // each host that owns the name may answer (RFC 4795 section 4)
+	case en.proto == events.ProtoTCP && t.transfers(en):
 		// A zone comes in many messages (RFC 5936 section 2.2).
-		en.responses++
+		x.responses++
 		en.answers += int32(len(m.Answer))
 		en.responseBytes += int32(m.Size)
-		en.settled = e.Time
+		x.settled = e.Time
 		t.refresh(i)
 	default:
 		t.settle(i, e.Time)
@@ -232,13 +236,18 @@ func (f *fold) answer(t *table, i int32, a *attempt, e *events.Event, m *events.
 		if a.answers == 1 {
 			s.Latency = e.Time.Sub(a.base)
 		}
-		x := t.also(en)
 		if len(x.seconds) == f.samples {
 			x.leftOff++
 			return
 		}
 		x.seconds = append(x.seconds, s)
 	}
+}
+
+func (f *fold) firstAnswer(t *table, en *entry, e *events.Event, m *events.DNSMessage) {
+	en.responseTime, en.responseFrame = e.Time, e.Pos.Frame
+	en.rcode, en.answers, en.responseBytes = t.words.of(m.Rcode), int32(len(m.Answer)), int32(m.Size)
+	en.truncated, en.digest = m.TC, digest(m)
 }
 
 // transfers reports whether en asks for a zone.

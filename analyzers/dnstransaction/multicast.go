@@ -24,30 +24,25 @@ func (f *fold) multicastQuery(t *table, e *events.Event, m *events.DNSMessage, e
 		i := t.sameQuestion(hash)
 		for n := 0; i != none && n < walkMulticast && again == none; n++ {
 			en := t.at(i)
-			if en.phase == open && t.owns(en) && en.client == from.addr && en.typ == typ && en.class == cls && isName(t.name(en), q.Name) {
+			if en.phase == open && t.owns(en) && t.client(en) == from.addr && en.typ == typ && en.class == cls && isName(t.name(en), q.Name) {
 				again = i
 			}
 			i = en.nextSame
 		}
 		if again != none {
-			if en := t.at(again); en.lastFrame == e.Pos.Frame {
+			if x := t.rares[t.at(again).rare]; x.lastFrame == e.Pos.Frame {
 				continue // asked twice in one message
-			} else if e.Time.Sub(en.lastTime) < copied {
-				t.also(en).copies++
+			} else if e.Time.Sub(x.lastTime) < copied {
+				x.copies++
 				continue
 			}
 			f.again(t, again, e, at)
 			continue
 		}
 		f.room(t, emit)
-		i = t.take()
+		i = t.ask(hash, q.Name, &at, from, m)
 		en := t.at(i)
-		en.question, en.first = tagOf(hash), at
-		en.kind, en.client = t.key.kind, from.addr
-		en.typ, en.class, en.op = typ, cls, t.words.of(m.Opcode)
-		en.lastTime, en.lastFrame = e.Time, e.Pos.Frame
-		en.queryBytes = int32(m.Size)
-		t.setName(en, q.Name)
+		en.typ, en.class = typ, cls
 		t.add(i)
 		if len(m.Authority) > 0 { // RFC 6762 section 8.1
 			t.also(en).probe = true
@@ -72,14 +67,15 @@ func (f *fold) multicastResponse(t *table, e *events.Event, m *events.DNSMessage
 			en := t.at(i)
 			next := en.nextSame
 			if t.owns(en) && isName(t.name(en), r.Name) && fits(t.words.text(en.typ), t.words.text(en.class), r) &&
-				from.addr != en.client && (everybody || to.addr == en.client) {
+				from.addr != t.client(en) && (everybody || to.addr == t.client(en)) {
+				x := t.rares[en.rare]
 				switch {
-				case en.phase == open && e.Time.Sub(en.lastTime) <= answerWindow:
-					f.answer(t, i, &en.first, e, m, from)
-					en.latency, en.fromFrame = e.Time.Sub(en.lastTime), en.lastFrame
-				case en.phase != open && en.responseFrame != e.Pos.Frame && en.lastFrame != e.Pos.Frame:
-					en.responses++
-					en.lastFrame = e.Pos.Frame // counted once a message
+				case en.phase == open && e.Time.Sub(x.lastTime) <= answerWindow:
+					f.answer(t, i, 0, e, m, from)
+					x.latency, x.fromFrame = e.Time.Sub(x.lastTime), x.lastFrame
+				case en.phase != open && en.responseFrame != e.Pos.Frame && x.lastFrame != e.Pos.Frame:
+					x.responses++
+					x.lastFrame = e.Pos.Frame // counted once a message
 				}
 			}
 			i = next

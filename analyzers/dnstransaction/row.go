@@ -20,35 +20,41 @@ const (
 // finish gives out the row of entry i and frees it.
 func (f *fold) finish(t *table, i int32, emit analyzers.Emit) {
 	en := t.at(i)
+	var c course
+	if en.rare != none {
+		c = t.rares[en.rare].course
+	} else {
+		c = en.plain()
+	}
 	v := &Transaction{
-		Protocol: kindNames[en.kind], Transport: events.TransportName(en.first.proto), Stream: en.first.stream, ID: en.first.id,
+		Protocol: kindNames[en.kind], Transport: events.TransportName(en.proto), Stream: en.stream, ID: en.id,
 		Type: t.words.text(en.typ), Class: t.words.text(en.class),
-		QueryFrame: en.first.frame, QueryBytes: int(en.queryBytes), Truncated: en.truncated,
-		Store: Store{Retried: en.lastTime.Sub(t.began(en)), Last: en.lastTime},
+		QueryFrame: en.frame, QueryBytes: int(en.queryBytes), Truncated: en.truncated,
+		Store: Store{Retried: c.lastTime.Sub(en.sent), Last: c.lastTime},
 	}
 	if op := t.words.text(en.op); op != "QUERY" {
 		v.Opcode = op
 	}
 	other := false
 	if en.rare != none {
-		x := t.rest(en)
+		x := t.rares[en.rare]
 		v.Copies, v.TCPFallback, v.FallbackOf, v.RepeatOf = x.copies, x.fallback, x.fallbackOf, x.repeatOf
 		v.Probe, v.KnownAnswers = x.probe, x.knownAnswers
 		v.SecondAnswers, v.Mismatched, v.LeftOff = x.seconds, x.mismatched, x.leftOff+x.retriesLeftOff
-		other = v.addRetries(en, t.began(en), x.retries)
+		other = v.addRetries(en, x.retries)
 	}
 	switch {
 	case en.phase != open:
 		v.Status, v.Rcode = Answered, t.words.text(en.rcode)
 		v.ResponseFrame, v.ResponseBytes = en.responseFrame, int(en.responseBytes)
-		v.Store.Latency, v.Store.Answers = en.latency, int(en.answers)
+		v.Store.Latency, v.Store.Answers = c.latency, int(en.answers)
 		v.Latency, v.Answers = &v.Store.Latency, &v.Store.Answers
-		if en.fromFrame != en.first.frame {
-			v.LatencyFrame = en.fromFrame
-			v.Waited = en.responseTime.Sub(t.began(en)) // from the first query
+		if c.fromFrame != en.frame {
+			v.LatencyFrame = c.fromFrame
+			v.Waited = en.responseTime.Sub(en.sent) // from the first query
 		}
-		if en.responses > 1 || en.kind != unicast {
-			v.Responses = int(en.responses)
+		if c.responses > 1 || en.kind != unicast {
+			v.Responses = c.responses
 		}
 	case en.pushedOut:
 		v.Status, v.Reason = Undecided, reasonPushedOut
@@ -64,28 +70,28 @@ func (f *fold) finish(t *table, i int32, emit analyzers.Emit) {
 		}
 	}
 	v.addFrames()
-	v.write(t.store, t.name(en), parties{en.client, en.first.server, t.answeredBy(en)}, other || en.kind != unicast, emit)
+	v.write(t.store, t.name(en), parties{t.client(en), en.server, c.answeredBy}, other || en.kind != unicast, emit)
 	t.drop(i)
 }
 
 // addRetries fills the list of retries; true: not all were on the first flow
 // under the first id.
-func (v *Transaction) addRetries(en *entry, began events.Time, retries []retry) (other bool) {
+func (v *Transaction) addRetries(en *entry, retries []retry) (other bool) {
 	if len(retries) == 0 {
 		return false
 	}
 	v.Retries = make([]Retry, len(retries))
-	before := began
+	before := en.sent
 	for i, r := range retries {
 		v.Retries[i] = Retry{Frame: r.frame, After: r.time.Sub(before), ID: r.id, Stream: r.stream}
 		before = r.time
-		if r.server != en.first.server {
+		if r.server != en.server {
 			v.Retries[i].Server = r.server.String()
 		}
-		if r.proto != en.first.proto {
+		if r.proto != en.proto {
 			v.Retries[i].Transport = events.TransportName(r.proto)
 		}
-		other = other || r.stream != en.first.stream || r.proto != en.first.proto || r.id != en.first.id
+		other = other || r.stream != en.stream || r.proto != en.proto || r.id != en.id
 	}
 	v.Backoff = backoff(v.Retries)
 	return other

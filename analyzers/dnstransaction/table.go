@@ -11,6 +11,7 @@ import (
 type table struct {
 	*store
 	key      key
+	id       uint32
 	seed     uint64 // of its hashes: clients share the indexes of the store
 	live     int
 	heard    bool        // some answer was sent to this client
@@ -21,7 +22,8 @@ type table struct {
 }
 
 func newTable(s *store, k key) *table {
-	return &table{store: s, key: k, seed: hashClient(&k), due: math.MaxInt64}
+	s.tables++
+	return &table{store: s, key: k, id: s.tables, seed: hashClient(&k), due: math.MaxInt64}
 }
 
 // list is a list of entries, oldest first. The zero value is empty.
@@ -45,8 +47,29 @@ func (t *table) asked(m *events.DNSMessage) asked {
 }
 
 // owns reports whether en is of this table.
-func (t *table) owns(en *entry) bool {
-	return en.kind == t.key.kind && (en.kind.multicast() || en.client == t.key.client)
+func (t *table) owns(en *entry) bool { return en.owner == t.id }
+
+// client is who asked en.
+func (t *table) client(en *entry) events.Addr {
+	if en.kind.multicast() {
+		return t.rares[en.rare].client
+	}
+	return t.key.client
+}
+
+// ask makes an entry of a query, to be added.
+func (t *table) ask(hash uint64, name string, at *attempt, from end, m *events.DNSMessage) int32 {
+	i := t.take()
+	en := t.at(i)
+	en.phase, en.owner, en.kind, en.question = open, t.id, t.key.kind, tagOf(hash)
+	en.key, en.frame, en.sent, en.server = at.key, at.frame, at.base, at.server
+	en.stream, en.id, en.proto = at.stream, at.id, at.proto
+	en.op, en.queryBytes = t.words.of(m.Opcode), int32(m.Size)
+	t.setName(en, name)
+	if en.kind.multicast() {
+		t.also(en).client = from.addr
+	}
+	return i
 }
 
 // asks reports whether en is about q.
@@ -54,11 +77,9 @@ func (t *table) asks(en *entry, q *asked) bool {
 	return en.typ == q.typ && en.class == q.class && t.owns(en) && isName(t.name(en), q.name)
 }
 
-// add puts en, whose question, first attempt and times are set, in the open
-// list and the indexes.
+// add puts entry i in the open list and the indexes.
 func (t *table) add(i int32) {
 	en := t.at(i)
-	en.phase = open
 	t.live++
 	t.push(&t.open, i)
 	q := t.questions.put(en.question)
@@ -72,13 +93,13 @@ func (t *table) add(i int32) {
 	}
 	q.head, q.pending = i, i
 	en.pending = true
-	t.putFlow(en.first.key, i)
+	t.putFlow(en.key, i)
 }
 
 // attach gives entry i one more attempt.
 func (t *table) attach(i int32, a attempt) {
 	x := t.also(t.at(i))
-	x.more = append(x.more, a)
+	x.attempts = append(x.attempts, a)
 	t.putFlow(a.key, i)
 }
 
@@ -107,9 +128,9 @@ func (t *table) drop(i int32) {
 	default:
 		t.questions.drop(en.question, i)
 	}
-	t.flows.drop(tagOf(en.first.key), i)
+	t.flows.drop(tagOf(en.key), i)
 	if en.rare != none {
-		for _, a := range t.rest(en).more {
+		for _, a := range t.rares[en.rare].attempts[1:] {
 			t.flows.drop(tagOf(a.key), i)
 		}
 	}
@@ -135,14 +156,16 @@ func (t *table) settled(en *entry) {
 }
 
 // deadline is when en is to be finished if nothing more comes.
-func (en *entry) deadline() events.Time {
-	switch en.phase {
-	case open:
-		return en.lastTime.Add(patience)
-	case trailing:
+func (s *store) deadline(en *entry) events.Time {
+	switch {
+	case en.phase == open:
+		return s.lastTime(en).Add(patience)
+	case en.phase == trailing:
 		return en.responseTime.Add(patience)
+	case en.rare != none:
+		return s.rares[en.rare].settled.Add(linger)
 	}
-	return en.settled.Add(linger)
+	return en.responseTime.Add(linger)
 }
 
 func (t *table) push(l *list, i int32) {
@@ -154,7 +177,7 @@ func (t *table) push(l *list, i int32) {
 		l.head = i
 	}
 	l.tail = i
-	t.due = min(t.due, en.deadline())
+	t.due = min(t.due, t.deadline(en))
 }
 
 func (t *table) unlink(l *list, i int32) {
@@ -185,11 +208,8 @@ func (t *table) listOf(p phase) *list {
 func (t *table) settle(i int32, now events.Time) {
 	en := t.at(i)
 	to := done
-	if en.first.answers == 0 {
-		to = trailing
-	}
 	if en.rare != none {
-		for _, a := range t.rest(en).more {
+		for _, a := range t.rares[en.rare].attempts {
 			if a.answers == 0 {
 				to = trailing
 			}
@@ -199,7 +219,10 @@ func (t *table) settle(i int32, now events.Time) {
 		return
 	}
 	t.unlink(t.listOf(en.phase), i)
-	en.phase, en.settled = to, now
+	en.phase = to
+	if en.rare != none {
+		t.rares[en.rare].settled = now
+	}
 	t.push(t.listOf(to), i)
 	if !en.truncated {
 		t.settled(en)
