@@ -24,7 +24,7 @@ type command struct {
 }
 
 func commands() []*command {
-	return []*command{analyzeCommand(), decodeCommand(), replayCommand(), schemaCommand(),
+	return []*command{analyzeCommand(), decodeCommand(), compareCommand(), replayCommand(), schemaCommand(),
 		protocolsCommand(), limitsCommand(), completionCommand(), versionCommand()}
 }
 

@@ -1,6 +1,7 @@
 package dns
 
 import (
+	"strconv"
 	"strings"
 
 	mdns "github.com/miekg/dns"
@@ -86,4 +87,18 @@ func fenceAlgorithms(text []byte, code uint16, data []byte) []byte {
 		}
 	}
 	return text
+}
+
+// TypeNumber is the number of a record type as DNSRecord.Type writes it: by
+// its name, or TYPE65280. false: it is neither.
+func TypeNumber(name string) (n uint16, ok bool) {
+	if n, ok = mdns.StringToType[name]; ok {
+		return n, true
+	}
+	digits, ok := strings.CutPrefix(name, "TYPE")
+	if !ok {
+		return 0, false
+	}
+	wide, err := strconv.ParseUint(digits, 10, 16)
+	return uint16(wide), err == nil
 }

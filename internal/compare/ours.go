@@ -1,0 +1,104 @@
+package compare
+
+import (
+	"context"
+	"errors"
+	"io"
+
+	"github.com/wiretale/wiretale/analyzers"
+	"github.com/wiretale/wiretale/capture"
+	"github.com/wiretale/wiretale/events"
+	"github.com/wiretale/wiretale/internal/pipeline"
+)
+
+// cell is one field of one protocol in one frame.
+type cell struct {
+	frame uint64
+	proto int // index into the protocols that are compared
+	field int // index into its fields
+}
+
+// sheet is what one side says: the values of each cell, in no order.
+type sheet map[cell][]string
+
+// said is what wiretale says of a capture.
+type said struct {
+	values  sheet
+	partial map[inPart]bool
+}
+
+// inPart is a value of a message whose end was not captured.
+type inPart struct {
+	stream events.StreamKey
+	proto  int
+	field  int
+	value  string
+}
+
+// head is how long the head of an HTTP message may be here: tshark knows no
+// limit, and the one that is set otherwise would count as a difference.
+const head = 1 << 20
+
+// ours is what wiretale says of file.
+func ours(ctx context.Context, file string, ps []*protocol, readers []reader, p pipeline.Config) (*said, error) {
+	s := &said{values: sheet{}, partial: map[inPart]bool{}}
+	p.Limits.HTTPHead = max(p.Limits.HTTPHead, head)
+	tell := make([]func(message), len(ps))
+	for i := range ps {
+		tell[i] = func(m message) { s.tell(i, ps[i], &m) }
+	}
+	byKind := map[events.Kind][]int{}
+	byQuestion := map[string][]int{}
+	p.Paths, p.Stdin, p.ShowSecrets, p.Hash = []string{file}, nil, true, false
+	p.Questions = nil
+	p.Want = events.KindSet{}
+	for i, proto := range ps {
+		for _, k := range proto.kinds {
+			byKind[k] = append(byKind[k], i)
+		}
+		p.Want = p.Want.Or(events.SetOf(proto.kinds...))
+		for _, q := range proto.questions {
+			byQuestion[q.Name] = append(byQuestion[q.Name], i)
+			p.Questions = append(p.Questions, q)
+		}
+	}
+	p.Events = func(evs []*events.Event) error {
+		for _, e := range evs {
+			for _, i := range byKind[e.Body.Kind()] {
+				readers[i].event(e, tell[i])
+			}
+		}
+		return nil
+	}
+	p.Rows = func(rows []analyzers.Row) error {
+		for i := range rows {
+			for _, n := range byQuestion[rows[i].Analysis] {
+				readers[n].row(&rows[i], tell[n])
+			}
+		}
+		return nil
+	}
+	_, err := pipeline.Run(ctx, p)
+	for i, r := range readers {
+		r.end(tell[i])
+	}
+	// A capture that breaks off is compared up to there.
+	if e := (*capture.Error)(nil); errors.As(err, &e) && !errors.Is(err, capture.ErrFormat) || errors.Is(err, io.ErrUnexpectedEOF) {
+		err = nil
+	}
+	return s, err
+}
+
+func (s *said) tell(proto int, p *protocol, m *message) {
+	for i := range p.fields {
+		c := cell{m.frame, proto, i}
+		p.fields[i].of(m, func(v string) {
+			if v != "" { // tshark does not show an empty value
+				s.values[c] = append(s.values[c], v)
+				if m.partial {
+					s.partial[inPart{m.event.Key(), proto, i, v}] = true
+				}
+			}
+		})
+	}
+}

@@ -1,0 +1,189 @@
+package compare
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"os/exec"
+	"strconv"
+	"strings"
+
+	"github.com/wiretale/wiretale/events"
+)
+
+// preferences are what is set otherwise than by default, so that both sides
+// look at the same: tshark puts segments that came out of order in order, as
+// we always do.
+var preferences = []string{"tcp.reassemble_out_of_order:TRUE"}
+
+// columns stand before the fields of the protocols.
+var columns = []string{"frame.number", "frame.protocols", "tcp.stream", "udp.stream", "_ws.malformed"}
+
+// between parts the values of one field: no text bears it, since tshark
+// escapes control characters.
+const between = "\x1f"
+
+// theirs is what tshark says of a capture.
+type theirs struct {
+	values sheet
+	frames map[uint64]frame
+	// decoded are the streams on which it shows each protocol.
+	decoded []map[events.StreamKey]bool
+	outside []map[string]int // values outside of what is compared, by protocol and reason
+}
+
+// frame is what tshark says of a frame as a whole.
+type frame struct {
+	path   string // frame.protocols
+	stream events.StreamKey
+	ok     bool              // it has a stream
+	broken bool              // tshark calls something in it malformed
+	extra  map[string]string // protocol.extra, the last value of each
+}
+
+// runTshark is what tshark says of file.
+func runTshark(ctx context.Context, tshark, file string, ps []*protocol) (*theirs, error) {
+	// -n: no names for addresses. -2 is not used: one pass, as the user sees.
+	args := []string{"-n", "-r", file}
+	for _, p := range preferences {
+		args = append(args, "-o", p)
+	}
+	args = append(args, "-T", "fields", "-E", "occurrence=a", "-E", "aggregator="+between)
+	for _, c := range columns {
+		args = append(args, "-e", c)
+	}
+	for _, p := range ps {
+		for i := range p.fields {
+			args = append(args, "-e", p.fields[i].name)
+		}
+		for _, e := range p.extra {
+			args = append(args, "-e", e)
+		}
+	}
+	cmd := exec.CommandContext(ctx, tshark, args...)
+	var stderr bytes.Buffer
+	cmd.Stderr = &stderr
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		return nil, err
+	}
+	if err := cmd.Start(); err != nil {
+		return nil, err
+	}
+	its := newTheirs(ps)
+	lines := bufio.NewReaderSize(out, 1<<20)
+	for err == nil {
+		var line string
+		if line, err = lines.ReadString('\n'); line != "" {
+			its.line(strings.TrimSuffix(line, "\n"), ps)
+		}
+	}
+	waited := cmd.Wait()
+	if ctx.Err() != nil {
+		return nil, ctx.Err()
+	}
+	// A capture that breaks off ends in an error, after what could be read.
+	if e := (*exec.ExitError)(nil); waited != nil && (!errors.As(waited, &e) || len(its.frames) == 0) {
+		return nil, fmt.Errorf("tshark: %w: %s", waited, lastLine(stderr.String()))
+	}
+	return its, nil
+}
+
+func lastLine(s string) string {
+	s = strings.TrimSpace(s)
+	return s[strings.LastIndexByte(s, '\n')+1:]
+}
+
+func newTheirs(ps []*protocol) *theirs {
+	t := &theirs{values: sheet{}, frames: map[uint64]frame{}}
+	for range ps {
+		t.decoded = append(t.decoded, map[events.StreamKey]bool{})
+		t.outside = append(t.outside, map[string]int{})
+	}
+	return t
+}
+
+// line takes one line of tshark's: a frame.
+func (t *theirs) line(line string, ps []*protocol) {
+	cols := strings.Split(line, "\t")
+	n, err := strconv.ParseUint(cols[0], 10, 64)
+	if err != nil {
+		return
+	}
+	at := func(i int) string {
+		if i < len(cols) {
+			return cols[i]
+		}
+		return ""
+	}
+	f := frame{path: at(1), broken: at(4) != ""}
+	f.stream, f.ok = innermostStream(f.path, at(2), at(3))
+	path := strings.Split(f.path, ":")
+	col := len(columns)
+	for i, p := range ps {
+		shown, outside := false, ""
+		if p.outside != nil {
+			outside = p.outside(path)
+		}
+		for j := range p.fields {
+			if v := at(col); v != "" {
+				vs := p.fields[j].split(v)
+				if outside != "" {
+					t.outside[i][outside] += len(vs)
+				} else {
+					shown = shown || !p.fields[j].told
+					t.values[cell{n, i, j}] = vs
+				}
+			}
+			col++
+		}
+		for _, e := range p.extra {
+			if v := at(col); v != "" {
+				if f.extra == nil {
+					f.extra = map[string]string{}
+				}
+				f.extra[e] = last(v)
+			}
+			col++
+		}
+		if shown && f.ok {
+			t.decoded[i][f.stream] = true
+		}
+	}
+	t.frames[n] = f
+}
+
+// split are the values that tshark shows of f in one frame, in our form.
+func (f *field) split(v string) []string {
+	if f.innermost {
+		v = last(v)
+	}
+	vs := strings.Split(v, between)
+	kept := vs[:0]
+	for _, v := range vs {
+		if f.wire != nil {
+			v = f.wire(v)
+		}
+		if v != "" { // an empty value cannot be told from none
+			kept = append(kept, v)
+		}
+	}
+	return kept
+}
+
+// last is the last value of a field that may stand in a frame several times.
+func last(v string) string { return v[strings.LastIndex(v, between)+1:] }
+
+// innermostStream is the stream of the innermost TCP or UDP of a frame.
+func innermostStream(path, tcp, udp string) (k events.StreamKey, ok bool) {
+	k.Proto = events.ProtoTCP
+	s := tcp
+	if strings.LastIndex(path, ":udp") > strings.LastIndex(path, ":tcp") {
+		k.Proto, s = events.ProtoUDP, udp
+	}
+	n, err := strconv.ParseUint(last(s), 10, 32)
+	k.Stream = uint32(n)
+	return k, err == nil
+}
