@@ -75,9 +75,7 @@ func (f *fold) Step(_ key, s *state, e *events.Event, _ analyzers.Emit) {
 			c.start, c.startSeen = e.Time, !b.Midway
 		}
 	case *events.TCPRTT:
-		if c := p.conn(f, e.Key(), false); c != nil {
-			c.sample(e.From, b)
-		}
+		p.sample(e.Key(), e.From, b)
 	case *events.FlowEnd:
 		if c := p.conn(f, e.Key(), false); c != nil {
 			p.close(f, e.Key(), c)

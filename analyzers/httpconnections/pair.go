@@ -16,7 +16,7 @@ type pair struct {
 	conns   []entry
 	last    *conn // and its key: events come in runs
 	lastKey events.StreamKey
-	sites   []*site          // in the order of their first requests
+	sites   []named          // in the order of their first requests
 	byHost  map[string]*site // from fewSites on
 	limited int              // connections, requests and sites beyond fold-pending
 }
@@ -24,9 +24,18 @@ type pair struct {
 // fewSites are looked for one by one.
 const fewSites = 8
 
+// entry is what is needed of a connection for most events, without a look at
+// the connection itself.
 type entry struct {
-	key events.StreamKey
+	key  events.StreamKey
+	done bool // no further sample is of use
 	*conn
+}
+
+// named is a site and a hash of its name.
+type named struct {
+	hash uint32
+	*site
 }
 
 // conn is one connection, as long as it is open.
@@ -152,7 +161,7 @@ func (p *pair) conn(f *fold, k events.StreamKey, add bool) *conn {
 			p.limited++
 			return nil
 		}
-		p.conns = slices.Insert(p.conns, i, entry{k, f.conns.take()})
+		p.conns = slices.Insert(p.conns, i, entry{k, false, f.conns.take()})
 	}
 	p.last, p.lastKey = p.conns[i].conn, k
 	return p.last
@@ -169,11 +178,11 @@ func (p *pair) close(f *fold, k events.StreamKey, c *conn) {
 }
 
 func (p *pair) site(f *fold, host string) *site {
-	host = strings.ToLower(host) // RFC 9110 section 4.2.3
+	host, hash := lower(host) // RFC 9110 section 4.2.3
 	n := len(p.sites)
 	for i := n - 1; i >= max(n-fewSites, 0); i-- {
-		if p.sites[i].host == host {
-			return p.sites[i]
+		if p.sites[i].hash == hash && p.sites[i].host == host {
+			return p.sites[i].site
 		}
 	}
 	if n >= fewSites {
@@ -186,17 +195,55 @@ func (p *pair) site(f *fold, host string) *site {
 		return nil
 	}
 	u := &site{host: host}
-	p.sites = append(p.sites, u)
+	p.sites = append(p.sites, named{hash, u})
 	switch {
 	case n+1 == fewSites:
 		p.byHost = make(map[string]*site, 2*fewSites)
 		for _, u := range p.sites {
-			p.byHost[u.host] = u
+			p.byHost[u.host] = u.site
 		}
 	case n >= fewSites:
 		p.byHost[host] = u
 	}
 	return u
+}
+
+// FNV-1a.
+const fnvStart = 2166136261
+
+func fnv(h uint32, c byte) uint32 { return (h ^ uint32(c)) * 16777619 }
+
+func hashOf(s string) uint32 {
+	h := uint32(fnvStart)
+	for i := range len(s) {
+		h = fnv(h, s[i])
+	}
+	return h
+}
+
+// lower is host in lower case, and a hash of that.
+func lower(host string) (string, uint32) {
+	h := uint32(fnvStart)
+	for i := range len(host) {
+		c := host[i]
+		if 'A' <= c && c <= 'Z' || c >= 0x80 {
+			host = strings.ToLower(host)
+			return host, hashOf(host)
+		}
+		h = fnv(h, c)
+	}
+	return host, h
+}
+
+// sample takes a round trip to side.
+func (p *pair) sample(k events.StreamKey, side events.Dir, r *events.TCPRTT) {
+	i, ok := p.seek(k)
+	if !ok || p.conns[i].done && r.Of == events.RTTData {
+		return
+	}
+	c := p.conns[i].conn
+	c.sample(side, r)
+	p.conns[i].done = c.shaken()
 }
 
 func (c *conn) sample(side events.Dir, r *events.TCPRTT) {
@@ -206,7 +253,7 @@ func (c *conn) sample(side events.Dir, r *events.TCPRTT) {
 	case events.RTTAck:
 		c.ack = r.RTT
 	default:
-		if c.sampled[events.RTTSynAck] && c.sampled[events.RTTAck] {
+		if c.shaken() {
 			return
 		}
 		if c.data[side] == 0 || r.RTT < c.data[side] {
@@ -216,11 +263,14 @@ func (c *conn) sample(side events.Dir, r *events.TCPRTT) {
 	c.sampled[r.Of] = true
 }
 
+// shaken says that the handshake gave the round trip.
+func (c *conn) shaken() bool { return c.sampled[events.RTTSynAck] && c.sampled[events.RTTAck] }
+
 // rtt is the round trip between client and server, whatever the vantage: the
 // sum of both sides' samples. 0: it cannot be told.
 func (c *conn) rtt() (events.Duration, from) {
 	switch {
-	case c.sampled[events.RTTSynAck] && c.sampled[events.RTTAck]:
+	case c.shaken():
 		return c.synAck + c.ack, fromHandshake
 	case c.data[0] > 0 && c.data[1] > 0:
 		return c.data[0] + c.data[1], fromData
