@@ -59,7 +59,7 @@ func NewDispatcher(c *Config) (*Dispatcher, []*Worker) {
 	d.dec.Limit = d.limit
 	ws := make([]*Worker, c.Workers)
 	for i := range ws {
-		ws[i] = newWorker(c, i, d.table)
+		ws[i] = newWorker(c, i)
 	}
 	return d, ws
 }
@@ -101,7 +101,7 @@ func (d *Dispatcher) Dispatch(w *Work) {
 		d.evicted = 0
 	}
 	d.expire()
-	w.Frame, w.Time = d.frame, d.time
+	w.Frame, w.Time, w.records = d.frame, d.time, d.table.chunks
 }
 
 // begin takes a Work that all are done with: the flows that it ended are free
@@ -118,7 +118,7 @@ func (d *Dispatcher) begin(w *Work) {
 func (d *Dispatcher) Finish(w *Work) bool {
 	d.begin(w)
 	w.Batch.Release()
-	w.Frame, w.Time = d.frame, d.time
+	w.Frame, w.Time, w.records = d.frame, d.time, d.table.chunks
 	incomplete, _ := d.dec.Incomplete()
 	d.Stats.Incomplete = uint64(incomplete)
 	n := 0

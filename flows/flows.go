@@ -47,10 +47,11 @@ type Work struct {
 	Frame uint64
 	Time  events.Time
 
-	ops   [][]op   // by worker
-	out   []output // by worker
-	cut   []uint32 // merge: next event of each worker
-	ended []uint32 // records whose flow ends here
+	ops     [][]op   // by worker
+	records records  // of the flows in ops
+	out     []output // by worker
+	cut     []uint32 // merge: next event of each worker
+	ended   []uint32 // records whose flow ends here
 }
 
 // NewWork makes a Work for n workers.

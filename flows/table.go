@@ -116,7 +116,7 @@ const chunkBits = 10
 // table finds records by key. Record 0 is never used.
 type table struct {
 	seeds  seeds
-	chunks []*[1 << chunkBits]record
+	chunks records
 	index  []uint32 // open addressing: record numbers
 	mask   uint64
 	used   int // live records
@@ -132,7 +132,13 @@ func newTable(l *events.Limits) *table {
 	return t
 }
 
-func (t *table) at(i uint32) *record { return &t.chunks[i>>chunkBits][i&(1<<chunkBits-1)] }
+func (t *table) at(i uint32) *record { return t.chunks.at(i) }
+
+// records are the records of a table. The Dispatcher appends chunks, so a
+// Worker reads the slice that came with its Work, not the table's.
+type records []*[1 << chunkBits]record
+
+func (rs records) at(i uint32) *record { return &rs[i>>chunkBits][i&(1<<chunkBits-1)] }
 
 // find is the number of k's record, or 0.
 func (t *table) find(k *key, h uint64) uint32 {

@@ -34,14 +34,14 @@ const (
 
 // Worker does everything after flow look-up for the flows of its host pairs.
 type Worker struct {
-	cfg    *Config
-	limits *events.Limits
-	table  *table
-	id     int
-	protos []decoders.Proto
-	out    *output
-	op     *op // being worked on
-	layers layerNames
+	cfg     *Config
+	limits  *events.Limits
+	records records // of the flows in the Work
+	id      int
+	protos  []decoders.Proto
+	out     *output
+	op      *op // being worked on
+	layers  layerNames
 
 	tcp     []*tcpConn
 	tcpFree []uint32
@@ -58,15 +58,15 @@ type Worker struct {
 	skipped func(*op, *unacked) // tests: a segment gave no sample
 }
 
-func newWorker(c *Config, id int, t *table) *Worker {
-	w := &Worker{cfg: c, limits: c.Limits, table: t, id: id, protos: c.Protos, shared: make([]decoders.Datagram, len(c.Protos))}
+func newWorker(c *Config, id int) *Worker {
+	w := &Worker{cfg: c, limits: c.Limits, id: id, protos: c.Protos, shared: make([]decoders.Datagram, len(c.Protos))}
 	w.layers.init()
 	return w
 }
 
 // Run does this worker's part of a batch.
 func (w *Worker) Run(work *Work) {
-	w.out = &work.out[w.id]
+	w.out, w.records = &work.out[w.id], work.records
 	ops := work.ops[w.id]
 	for i := range ops {
 		o := &ops[i]
@@ -79,7 +79,7 @@ func (w *Worker) Run(work *Work) {
 			w.endFlow(o)
 			continue
 		}
-		r := w.table.at(o.rec)
+		r := w.records.at(o.rec)
 		w.count(r, o)
 		switch o.kind {
 		case opTCP:
@@ -209,7 +209,7 @@ func (w *Worker) roles(r *record, o *op) (midway bool) {
 
 // endFlow closes everything that is open of a flow.
 func (w *Worker) endFlow(o *op) {
-	r := w.table.at(o.rec)
+	r := w.records.at(o.rec)
 	c := &r.conv
 	why := o.why
 	switch {
