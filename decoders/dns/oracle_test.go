@@ -253,7 +253,11 @@ func TestSameAsMiekg(t *testing.T) {
 		}
 		read++
 	})
-	if read < 50 {
+	least := 50
+	if testing.Short() {
+		least /= 5 // rapid draws a fifth as many then
+	}
+	if read < least {
 		t.Errorf("miekg/dns accepted only %d messages", read)
 	}
 }
