@@ -649,7 +649,8 @@ func appendNanos(dst []byte, ns uint64) []byte {
 // appendTime writes t in RFC 3339 with nine decimals, UTC.
 func appendTime(dst []byte, t Time) []byte {
 	sec, ns := t.split()
-	dst = time.Unix(sec, 0).UTC().AppendFormat(dst, "2006-01-02T15:04:05.")
+	dst = time.Unix(sec, 0).UTC().AppendFormat(dst, time.RFC3339) // has a short way of its own
+	dst[len(dst)-1] = '.'                                         // was Z
 	return append(appendNanos(dst, ns), 'Z')
 }
 

@@ -117,8 +117,7 @@ const chunkBits = 10
 type table struct {
 	seeds  seeds
 	chunks records
-	index  []uint32 // open addressing: record numbers
-	mask   uint64
+	index  index
 	used   int // live records
 	fill   uint32
 	free   uint32
@@ -127,7 +126,7 @@ type table struct {
 }
 
 func newTable(l *events.Limits) *table {
-	t := &table{seeds: newSeeds(), index: make([]uint32, 1<<12), mask: 1<<12 - 1, fill: 1}
+	t := &table{seeds: newSeeds(), index: newIndex(1 << 12), fill: 1}
 	t.past.init(l.PastFlows)
 	return t
 }
@@ -142,15 +141,12 @@ func (rs records) at(i uint32) *record { return &rs[i>>chunkBits][i&(1<<chunkBit
 
 // find is the number of k's record, or 0.
 func (t *table) find(k *key, h uint64) uint32 {
-	for i := h & t.mask; ; i = (i + 1) & t.mask {
-		n := t.index[i]
-		if n == 0 {
-			return 0
-		}
-		if r := t.at(n); r.hash == h && r.key == *k {
+	for i, n := t.index.first(h); n != 0; i, n = t.index.next(i, h) {
+		if t.at(n).key == *k {
 			return n
 		}
 	}
+	return 0
 }
 
 // alloc takes a record off the free list without entering it in the index.
@@ -170,47 +166,20 @@ func (t *table) alloc() uint32 {
 }
 
 func (t *table) insert(n uint32, h uint64) {
-	if uint64(t.used)*4 > uint64(len(t.index))*3 {
-		old := t.index
-		t.index = make([]uint32, 2*len(old))
-		t.mask = uint64(len(t.index) - 1)
-		for _, m := range old {
-			if m != 0 {
-				t.place(m, t.at(m).hash)
+	if uint64(t.used)*4 > uint64(len(t.index.slots))*3 {
+		old := t.index.slots
+		t.index = newIndex(2 * len(old))
+		for _, e := range old {
+			if m := uint32(e); m != 0 {
+				t.index.put(m, t.at(m).hash)
 			}
 		}
 	}
-	t.place(n, h)
-}
-
-func (t *table) place(n uint32, h uint64) {
-	i := h & t.mask
-	for t.index[i] != 0 {
-		i = (i + 1) & t.mask
-	}
-	t.index[i] = n
+	t.index.put(n, h)
 }
 
 // remove takes n out of the index; its record stays readable until release.
-func (t *table) remove(n uint32) {
-	i := t.at(n).hash & t.mask
-	for t.index[i] != n {
-		i = (i + 1) & t.mask
-	}
-	// Close the hole: move back those that would be found no more.
-	for j := i; ; {
-		j = (j + 1) & t.mask
-		m := t.index[j]
-		if m == 0 {
-			break
-		}
-		if home := t.at(m).hash & t.mask; (j-home)&t.mask >= (j-i)&t.mask {
-			t.index[i] = m
-			i = j
-		}
-	}
-	t.index[i] = 0
-}
+func (t *table) remove(n uint32) { t.index.drop(n, t.at(n).hash) }
 
 // release gives a removed record back.
 func (t *table) release(n uint32) {
@@ -226,9 +195,8 @@ func (t *table) release(n uint32) {
 type past struct {
 	tag    []uint64 // a ring, in order of ending
 	stream []uint32
-	at     int      // the next place of the ring
-	index  []uint32 // open addressing: 1 + place in the ring
-	mask   uint64
+	at     int // the next place of the ring
+	index  index
 }
 
 func (p *past) init(limit int) {
@@ -236,55 +204,97 @@ func (p *past) init(limit int) {
 	for n < 2*limit {
 		n *= 2
 	}
-	p.tag, p.stream = make([]uint64, 0, min(limit, 1024)), make([]uint32, 0, min(limit, 1024))
-	p.index, p.mask = make([]uint32, n), uint64(n-1)
+	p.index = newIndex(n)
 }
 
-// slot is where tag h is in the index, or would be.
-func (p *past) slot(h uint64) uint64 {
-	i := h & p.mask
-	for p.index[i] != 0 && p.tag[p.index[i]-1] != h {
-		i = (i + 1) & p.mask
+// place is 1 + where tag h is in the ring, or 0.
+func (p *past) place(h uint64) uint32 {
+	i, n := p.index.first(h)
+	for n != 0 && p.tag[n-1] != h {
+		i, n = p.index.next(i, h)
 	}
-	return i
+	return n
 }
 
 func (p *past) get(h uint64) (uint32, bool) {
-	if n := p.index[p.slot(h)]; n != 0 {
+	if n := p.place(h); n != 0 {
 		return p.stream[n-1], true
 	}
 	return 0, false
 }
 
 func (p *past) put(h uint64, stream uint32, limit int) {
-	if n := p.index[p.slot(h)]; n != 0 {
+	if n := p.place(h); n != 0 {
 		p.stream[n-1] = stream
 		return
 	}
 	if len(p.tag) < limit {
 		p.tag, p.stream = append(p.tag, h), append(p.stream, stream)
-		p.index[p.slot(h)] = uint32(len(p.tag))
+		p.index.put(uint32(len(p.tag)), h)
 		return
 	}
-	p.forget(p.tag[p.at])
-	i := p.slot(h)
+	p.index.drop(uint32(p.at+1), p.tag[p.at])
 	p.tag[p.at], p.stream[p.at] = h, stream
-	p.index[i] = uint32(p.at + 1)
-	p.at = (p.at + 1) % limit
+	p.index.put(uint32(p.at+1), h)
+	if p.at++; p.at == limit {
+		p.at = 0
+	}
 }
 
-// forget takes a tag out of the index.
-func (p *past) forget(h uint64) {
-	i := p.slot(h)
+// index finds numbers by hash: open addressing in slots that hold the upper
+// half of the hash above the number, so that a look at one slot mostly
+// settles it without a look at what the number stands for. 0 is no number.
+type index struct {
+	slots []uint64
+	mask  uint64
+}
+
+func newIndex(size int) index { return index{make([]uint64, size), uint64(size - 1)} }
+
+// home is where a slot's search begins: bits of the upper half, which the slot
+// itself holds.
+func (x *index) home(slot uint64) uint64 { return slot >> 32 & x.mask }
+
+// first is the first number under h, and its place; 0: none.
+func (x *index) first(h uint64) (at uint64, n uint32) { return x.scan(x.home(h), h) }
+
+// next is the one after place at.
+func (x *index) next(at, h uint64) (uint64, uint32) { return x.scan((at+1)&x.mask, h) }
+
+func (x *index) scan(i, h uint64) (uint64, uint32) {
+	for ; ; i = (i + 1) & x.mask {
+		s := x.slots[i]
+		if s == 0 || s>>32 == h>>32 {
+			return i, uint32(s)
+		}
+	}
+}
+
+func (x *index) put(n uint32, h uint64) {
+	i := x.home(h)
+	for x.slots[i] != 0 {
+		i = (i + 1) & x.mask
+	}
+	x.slots[i] = h>>32<<32 | uint64(n)
+}
+
+// drop removes n, which is under h.
+func (x *index) drop(n uint32, h uint64) {
+	i := x.home(h)
+	for uint32(x.slots[i]) != n {
+		i = (i + 1) & x.mask
+	}
+	// Close the hole: move back those that would be found no more.
 	for j := i; ; {
-		j = (j + 1) & p.mask
-		if p.index[j] == 0 {
+		j = (j + 1) & x.mask
+		s := x.slots[j]
+		if s == 0 {
 			break
 		}
-		if home := p.tag[p.index[j]-1] & p.mask; (j-home)&p.mask >= (j-i)&p.mask {
-			p.index[i] = p.index[j]
+		if (j-x.home(s))&x.mask >= (j-i)&x.mask {
+			x.slots[i] = s
 			i = j
 		}
 	}
-	p.index[i] = 0
+	x.slots[i] = 0
 }
