@@ -10,6 +10,7 @@ import (
 	"runtime"
 	"runtime/debug"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/wiretale/wiretale/analyzers"
@@ -32,7 +33,7 @@ type Config struct {
 	Want   events.KindSet
 	Events func(evs []*events.Event) error
 	// Rows gets the answers to Questions, in (frame, analysis, key) order,
-	// borrowed until it returns.
+	// borrowed until it returns. It runs beside Events.
 	Questions []analyzers.Question
 	Rows      func(rows []analyzers.Row) error
 
@@ -205,11 +206,7 @@ func (r *run) write() error {
 	var now events.Time
 	var packets uint64
 	last := time.Now()
-	emit := func(rows []analyzers.Row) {
-		if err == nil && r.Rows != nil && len(rows) > 0 {
-			err = r.Rows(rows)
-		}
-	}
+	rows := newRowWriter(r.Rows)
 	// answer runs the engine, whose faults are faults of wiretale.
 	answer := func(f func()) {
 		if fault := safely(frame, func() error { f(); return nil }); fault != nil {
@@ -229,7 +226,10 @@ func (r *run) write() error {
 				err = r.Events(evs)
 			}
 			if r.engine != nil {
-				answer(func() { r.engine.Step(evs, frame, now, emit) })
+				answer(func() { r.engine.Step(evs, frame, now, rows.add) })
+			}
+			if e := rows.failed(); e != nil && err == nil {
+				err = e
 			}
 			if err != nil {
 				r.cancel(err)
@@ -244,7 +244,66 @@ func (r *run) write() error {
 		}
 	}
 	if err == nil && r.engine != nil {
-		answer(func() { r.engine.Close(frame, now, emit) })
+		answer(func() { r.engine.Close(frame, now, rows.add) })
+	}
+	if e := rows.close(); err == nil {
+		err = e
 	}
 	return err
+}
+
+// rowWriter hands rows on in a goroutine of its own, for turning them into
+// text takes about as long as finding them.
+type rowWriter struct {
+	full, empty chan []analyzers.Row
+	err         atomic.Pointer[error]
+	done        chan struct{}
+}
+
+func newRowWriter(to func([]analyzers.Row) error) *rowWriter {
+	w := &rowWriter{full: make(chan []analyzers.Row, 4), empty: make(chan []analyzers.Row, 4), done: make(chan struct{})}
+	go func() {
+		defer close(w.done)
+		for rows := range w.full {
+			if to != nil && w.err.Load() == nil {
+				if err := safely(0, func() error { return to(rows) }); err != nil {
+					w.err.Store(&err)
+				}
+			}
+			clear(rows)
+			select {
+			case w.empty <- rows:
+			default:
+			}
+		}
+	}()
+	return w
+}
+
+// add takes rows that are borrowed until it returns.
+func (w *rowWriter) add(rows []analyzers.Row) {
+	if len(rows) == 0 {
+		return
+	}
+	var buf []analyzers.Row
+	select {
+	case buf = <-w.empty:
+	default:
+	}
+	w.full <- append(buf[:0], rows...)
+}
+
+// failed is the error of the receiver, if any so far.
+func (w *rowWriter) failed() error {
+	if e := w.err.Load(); e != nil {
+		return *e
+	}
+	return nil
+}
+
+// close waits until all rows are handed on.
+func (w *rowWriter) close() error {
+	close(w.full)
+	<-w.done
+	return w.failed()
 }
