@@ -56,19 +56,20 @@ func (b *bulk) next() {
 	}
 }
 
-func newBench(workers int) (*Dispatcher, []*Worker, *Work) {
+func newBench(tb testing.TB, workers int) (*Dispatcher, []*Worker, *Work) {
 	proto := decoders.Proto{
 		Name:   "swallow",
 		Probe:  func(from events.Dir, head []byte) (decoders.Verdict, events.Dir) { return decoders.Yes, from },
 		Stream: func(decoders.Env) decoders.Stream { return swallow{} },
 	}
 	d, ws := NewDispatcher(&Config{Limits: limits(), Protos: []decoders.Proto{proto}, Want: allKinds(), Workers: workers})
+	tb.Cleanup(d.Close)
 	return d, ws, NewWork(workers)
 }
 
 // TestBulkAllocatesNothing holds the packet path to what it promises.
 func TestBulkAllocatesNothing(t *testing.T) {
-	d, ws, w := newBench(1)
+	d, ws, w := newBench(t, 1)
 	b := newBulk(3000)
 	var m Merger
 	run := func() {
@@ -89,7 +90,7 @@ func TestBulkAllocatesNothing(t *testing.T) {
 }
 
 func BenchmarkDispatch(b *testing.B) {
-	d, _, w := newBench(1)
+	d, _, w := newBench(b, 1)
 	k := newBulk(3000)
 	b.ReportAllocs()
 	b.SetBytes(int64(len(k.pkts[0].Data)))
@@ -101,7 +102,7 @@ func BenchmarkDispatch(b *testing.B) {
 }
 
 func BenchmarkBulk(b *testing.B) {
-	d, ws, w := newBench(1)
+	d, ws, w := newBench(b, 1)
 	k := newBulk(3000)
 	var m Merger
 	b.ReportAllocs()

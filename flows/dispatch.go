@@ -64,6 +64,9 @@ func NewDispatcher(c *Config) (*Dispatcher, []*Worker) {
 	return d, ws
 }
 
+// Close gives memory back. The Workers must be done: their flows are gone.
+func (d *Dispatcher) Close() { d.table.close() }
+
 // Dispatch spreads the packets of w.Batch over the workers' queues in w.
 func (d *Dispatcher) Dispatch(w *Work) {
 	d.begin(w)

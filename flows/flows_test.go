@@ -117,6 +117,7 @@ func play(t interface{ Errorf(string, ...any) }, pkts []capture.Packet, workers,
 		},
 	}
 	d, ws := NewDispatcher(&Config{Limits: limits, Protos: []decoders.Proto{proto}, Want: allKinds(), Workers: workers})
+	defer d.Close()
 	w := NewWork(workers)
 	var m Merger
 	take := func() {

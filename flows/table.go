@@ -117,6 +117,7 @@ const chunkBits = 10
 type table struct {
 	seeds  seeds
 	chunks records
+	mapped [][]byte // memory of chunks that is not the heap's
 	index  index
 	used   int // live records
 	fill   uint32
@@ -135,7 +136,9 @@ func (t *table) at(i uint32) *record { return t.chunks.at(i) }
 
 // records are the records of a table. The Dispatcher appends chunks, so a
 // Worker reads the slice that came with its Work, not the table's.
-type records []*[1 << chunkBits]record
+type records []*chunkOfRecords
+
+type chunkOfRecords [1 << chunkBits]record
 
 func (rs records) at(i uint32) *record { return &rs[i>>chunkBits][i&(1<<chunkBits-1)] }
 
@@ -149,6 +152,15 @@ func (t *table) find(k *key, h uint64) uint32 {
 	return 0
 }
 
+// close gives the memory back that is not the heap's.
+func (t *table) close() {
+	t.chunks = nil
+	for _, m := range t.mapped {
+		freeChunk(m)
+	}
+	t.mapped = nil
+}
+
 // alloc takes a record off the free list without entering it in the index.
 func (t *table) alloc() uint32 {
 	n := t.free
@@ -157,7 +169,11 @@ func (t *table) alloc() uint32 {
 	} else {
 		n = t.fill
 		if int(n>>chunkBits) == len(t.chunks) {
-			t.chunks = append(t.chunks, new([1 << chunkBits]record))
+			c, mem := newChunk()
+			t.chunks = append(t.chunks, c)
+			if mem != nil {
+				t.mapped = append(t.mapped, mem)
+			}
 		}
 		t.fill++
 	}

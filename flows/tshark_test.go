@@ -80,6 +80,7 @@ func ownFrames(file string) (*own, error) {
 	}
 	defer src.Close()
 	d, ws := NewDispatcher(&Config{Limits: limits(), Want: allKinds(), Workers: 1})
+	defer d.Close()
 	w := NewWork(1)
 	x := &own{frames: map[uint64][]string{}, samples: map[uint64][]events.TCPRTT{}, other: map[uint64]bool{},
 		tcp: map[uint64]sent{}, again: map[string][]events.Time{}, karn: map[uint64]bool{}}

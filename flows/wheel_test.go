@@ -11,6 +11,7 @@ import (
 // it in a later slot of the wheel.
 func TestTunnelOutlivesTheFirstLook(t *testing.T) {
 	d, _ := NewDispatcher(&Config{Limits: limits(), Want: allKinds(), Workers: 1})
+	defer d.Close()
 	d.begin(NewWork(1))
 	d.started, d.wheelSec = true, 1
 	k := key{lo: events.Addr4([4]byte{10, 0, 0, 1}), hi: events.Addr4([4]byte{10, 0, 0, 2}), loPort: 4789, hiPort: 4789, proto: events.ProtoUDP}

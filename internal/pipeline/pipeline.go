@@ -111,6 +111,7 @@ func Run(ctx context.Context, c Config) (Stats, error) {
 	wg.Go(func() { readErr = r.read(ctx, d) })
 	outErr := r.write()
 	wg.Wait()
+	d.Close()
 
 	switch cause := context.Cause(ctx); {
 	case outErr != nil:
