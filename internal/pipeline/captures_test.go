@@ -78,8 +78,15 @@ func sample(t testing.TB, n uint32) []string {
 	return slices.DeleteFunc(files, func(f string) bool {
 		h := fnv.New32a()
 		h.Write([]byte(strings.TrimPrefix(f, captures)))
-		return h.Sum32()%n != 0 && !broken[f]
+		return h.Sum32()%n != 0 && !broken[f] && !slices.Contains(toldUs, strings.TrimPrefix(f, captures+"/"))
 	})
+}
+
+// toldUs are captures that brought a fault to light.
+var toldUs = []string{
+	"ajbanjara_Wireshark/SampleCaptures__DangerM.pcap",      // time-outs looked at one silent tunnel for ever
+	"ajbanjara_Wireshark/SampleCaptures__ho.pcap",           // streams of the past forgotten by chance
+	"the-tcpdump-group_tcpdump/tests__mpls-traceroute.pcap", // order of an evicted flow's end
 }
 
 // all asks for everything: every kind of event and every question.
@@ -262,9 +269,9 @@ func TestCaptures(t *testing.T) {
 // tightLimits are reached by any capture of some size.
 func tightLimits() events.Limits {
 	l := events.DefaultLimits()
-	l.Flows = 8
+	l.Flows, l.PastFlows = 8, 16
 	l.Fragments, l.FragmentBytes, l.FragmentSeconds = 2, 4096, 1
-	l.OutOfOrder = 4096
+	l.OutOfOrder, l.OutOfOrderTotal = 4096, 64*2048
 	l.Unacked = 4
 	l.Waiting, l.Unknown = 2048, 512
 	l.Nesting, l.Expectations, l.PendingRequests = 2, 2, 2
