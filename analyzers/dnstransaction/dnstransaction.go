@@ -29,8 +29,10 @@ const (
 	// patience is how long a question stays open after its last query.
 	patience = 60 * events.Duration(time.Second)
 	// linger is how long after its answer a question still waits for second
-	// answers and for the TCP query after truncation.
-	linger = 2 * events.Duration(time.Second)
+	// answers and for the TCP query after truncation; lingerPlain is for one
+	// query and one whole answer, as nearly all are.
+	linger      = 2 * events.Duration(time.Second)
+	lingerPlain = events.Duration(time.Second)
 	// tsharkRetry: Wireshark measures dns.time from the first of the queries
 	// with one id on one flow, and begins anew with a query that comes this
 	// long after it (its preference dns.retransmission_timer, 5 s).

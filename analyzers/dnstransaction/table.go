@@ -164,8 +164,10 @@ func (s *store) deadline(en *entry) events.Time {
 		return en.responseTime.Add(patience)
 	case en.rare != none:
 		return s.rares[en.rare].settled.Add(linger)
+	case en.truncated:
+		return en.responseTime.Add(linger)
 	}
-	return en.responseTime.Add(linger)
+	return en.responseTime.Add(lingerPlain)
 }
 
 func (t *table) push(l *list, i int32) {
