@@ -44,13 +44,29 @@ func probeMessage(from events.Dir, msg []byte) (decoders.Verdict, events.Dir) {
 	if len(msg) < headerLen {
 		return decoders.No, from
 	}
-	if !plausible(msg, len(msg)) {
+	if !plausible(msg, len(msg)) || netbios(msg) {
 		return decoders.No, from
 	}
 	if wellFormed(msg) {
 		return decoders.Yes, speakerOf(from, msg)
 	}
 	return decoders.Maybe, speakerOf(from, msg)
+}
+
+// netbios says that msg is of the NetBIOS Name Service, which has the format
+// of DNS and is none: its first name begins with 16 bytes written as 32 of the
+// letters A to P (RFC 1001 section 14.1, RFC 1002 section 4.2).
+func netbios(msg []byte) bool {
+	const label = 32
+	if len(msg) <= headerLen+label || msg[headerLen] != label {
+		return false
+	}
+	for _, b := range msg[headerLen+1 : headerLen+1+label] {
+		if b < 'A' || b > 'P' {
+			return false
+		}
+	}
+	return true
 }
 
 // speakerOf: queries come from clients. Multicast DNS (id 0) has neither.
