@@ -72,9 +72,16 @@ func compareFile(ctx context.Context, tshark, file string, ps []*protocol, p pip
 	if err != nil {
 		return nil, err
 	}
-	its, err := runTshark(ctx, tshark, file, ps)
+	its, err := runTshark(ctx, tshark, file, ps, inOrder)
 	if err != nil {
 		return nil, err
+	}
+	if len(mine.gaps) > 0 {
+		plain, err := runTshark(ctx, tshark, file, ps, nil)
+		if err != nil {
+			return nil, err
+		}
+		its.take(plain, mine.gaps)
 	}
 	return match(file, ps, readers, mine, its, first), nil
 }

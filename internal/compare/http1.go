@@ -16,9 +16,11 @@ var http1 = protocol{
 	name:      "http1",
 	kinds:     []events.Kind{events.KindHTTPRequest, events.KindHTTPResponse, events.KindHTTPBody},
 	questions: []analyzers.Question{httptransaction.Question},
-	reader:    func() reader { return &httpReader{waiting: map[side]*held{}, placed: map[request]uint64{}} },
-	decoded:   true,
-	outside:   noHTTPConnection,
+	reader: func() reader {
+		return &httpReader{waiting: map[side]*held{}, placed: map[request]uint64{}, partial: map[events.StreamKey]bool{}}
+	},
+	decoded: true,
+	outside: noHTTPConnection,
 	fields: append([]field{
 		{name: "http.request.method", of: requestField(func(r *events.HTTPRequest) string { return r.Method })},
 		{name: "http.request.uri", of: requestField(func(r *events.HTTPRequest) string { return shownASCII(r.Target) })},
@@ -96,8 +98,12 @@ type request struct {
 	frame  uint64
 }
 
-// held is a head whose body is not over.
-type held struct{ event events.Event }
+// held is a head whose body is not over (frame is 0), or a response of which
+// only what follows tells where it ended.
+type held struct {
+	event events.Event
+	frame uint64 // where its body ended
+}
 
 // httpReader tells a message at the frame where it ends with its body: there
 // Wireshark shows it, for it puts the whole message together first (its
@@ -106,6 +112,7 @@ type httpReader struct {
 	waiting map[side]*held
 	order   []side             // of waiting
 	placed  map[request]uint64 // where requests were told
+	partial map[events.StreamKey]bool
 }
 
 func (r *httpReader) event(e *events.Event, tell func(message)) {
@@ -116,7 +123,11 @@ func (r *httpReader) event(e *events.Event, tell func(message)) {
 	case *events.HTTPResponse:
 		r.head(s, e, b.HasBody, tell)
 	case *events.HTTPBody:
-		if h := r.waiting[s]; h != nil {
+		if h := r.waiting[s]; h != nil && h.frame == 0 {
+			if b.Complete && endsWithConnection(h.event.Body) {
+				h.frame = e.Pos.Frame
+				return
+			}
 			delete(r.waiting, s)
 			if b.Complete {
 				r.tell(&h.event, e.Pos.Frame, false, tell)
@@ -128,7 +139,9 @@ func (r *httpReader) event(e *events.Event, tell func(message)) {
 }
 
 func (r *httpReader) head(s side, e *events.Event, body bool, tell func(message)) {
-	if h := r.waiting[s]; h != nil { // its body had no end
+	if h := r.waiting[s]; h != nil {
+		// Its body had no end; or one that only this message marks, and
+		// tshark waits for the end of the connection.
 		delete(r.waiting, s)
 		r.tell(&h.event, h.event.Pos.Frame, true, tell)
 	}
@@ -136,12 +149,15 @@ func (r *httpReader) head(s side, e *events.Event, body bool, tell func(message)
 		r.tell(e, e.Pos.Frame, false, tell)
 		return
 	}
-	r.waiting[s] = &held{*e}
+	r.waiting[s] = &held{event: *e}
 	r.order = append(r.order, s)
 }
 
 func (r *httpReader) tell(e *events.Event, frame uint64, partial bool, tell func(message)) {
 	m := message{frame: frame, event: e, partial: partial}
+	if partial {
+		r.partial[e.Key()] = true
+	}
 	switch b := e.Body.(type) {
 	case *events.HTTPRequest:
 		r.placed[request{e.Key(), e.Pos.Frame}] = frame
@@ -172,12 +188,31 @@ func (r *httpReader) end(tell func(message)) {
 	for _, s := range r.order {
 		if h := r.waiting[s]; h != nil {
 			delete(r.waiting, s)
-			r.tell(&h.event, h.event.Pos.Frame, true, tell)
+			if h.frame != 0 {
+				r.tell(&h.event, h.frame, false, tell)
+			} else {
+				r.tell(&h.event, h.event.Pos.Frame, true, tell)
+			}
 		}
 	}
 }
 
-func (r *httpReader) aside(*Difference, *theirs) string { return "" }
+// endsWithConnection says that nothing in the head of a response tells the
+// length of its body (RFC 9112 section 6.3, case 8).
+func endsWithConnection(b events.Body) bool {
+	r, ok := b.(*events.HTTPResponse)
+	return ok && events.Get(r.Headers, "Content-Length") == "" && events.Get(r.Headers, "Transfer-Encoding") == ""
+}
+
+// aside: there is no http.time, and no frame to count from, of a message whose
+// end was not captured.
+func (r *httpReader) aside(d *Difference, its *theirs) string {
+	f := its.frames[d.Frame]
+	if (d.Field == "http.time" || d.Field == "http.request_in") && f.ok && r.partial[f.stream] {
+		return Partial
+	}
+	return ""
+}
 
 func requestField(f func(*events.HTTPRequest) string) func(*message, func(string)) {
 	return func(m *message, add func(string)) {
@@ -219,7 +254,7 @@ func lines(responses bool) func(*message, func(string)) {
 		}
 		if _, ok := m.event.Body.(*events.HTTPResponse); ok == responses {
 			for _, h := range headers(m) {
-				add(h[0] + ": " + shownASCII(h[1]))
+				add(h[0] + ": " + strings.ReplaceAll(shownASCII(h[1]), `\t`, " "))
 			}
 		}
 	}
@@ -250,14 +285,17 @@ func frameNumber(n uint64, add func(string)) {
 }
 
 // shownASCII is how tshark prints text that it takes for ASCII: each byte
-// beyond it is U+FFFD.
+// beyond it is U+FFFD, and a NUL ends the text.
 func shownASCII(s string) string {
+	if i := strings.IndexByte(s, 0); i >= 0 {
+		s = s[:i]
+	}
 	var b strings.Builder
 	for i := range len(s) {
 		switch c := s[i]; {
 		case c >= 0x80:
 			b.WriteRune('\uFFFD')
-		case c < ' ' || c == 0x7f:
+		case strings.IndexByte("\a\b\f\n\r\t\v", c) >= 0:
 			b.WriteString(control(c))
 		default:
 			b.WriteByte(c)

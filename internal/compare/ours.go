@@ -25,6 +25,7 @@ type sheet map[cell][]string
 type said struct {
 	values  sheet
 	partial map[inPart]bool
+	gaps    map[events.StreamKey]bool // streams that lack bytes
 }
 
 // inPart is a value of a message whose end was not captured.
@@ -35,14 +36,15 @@ type inPart struct {
 	value  string
 }
 
-// head is how long the head of an HTTP message may be here: tshark knows no
-// limit, and the one that is set otherwise would count as a difference.
-const head = 1 << 20
+// roomy is what limits on bytes held are raised to: tshark knows no such
+// limits, and what is given up for one would count as a difference.
+const roomy = 4 << 20
 
 // ours is what wiretale says of file.
 func ours(ctx context.Context, file string, ps []*protocol, readers []reader, p pipeline.Config) (*said, error) {
-	s := &said{values: sheet{}, partial: map[inPart]bool{}}
-	p.Limits.HTTPHead = max(p.Limits.HTTPHead, head)
+	s := &said{values: sheet{}, partial: map[inPart]bool{}, gaps: map[events.StreamKey]bool{}}
+	p.Limits.HTTPHead = max(p.Limits.HTTPHead, roomy)
+	p.Limits.Waiting = max(p.Limits.Waiting, roomy)
 	tell := make([]func(message), len(ps))
 	for i := range ps {
 		tell[i] = func(m message) { s.tell(i, ps[i], &m) }
@@ -51,7 +53,7 @@ func ours(ctx context.Context, file string, ps []*protocol, readers []reader, p 
 	byQuestion := map[string][]int{}
 	p.Paths, p.Stdin, p.ShowSecrets, p.Hash = []string{file}, nil, true, false
 	p.Questions = nil
-	p.Want = events.KindSet{}
+	p.Want = events.SetOf(events.KindFlowGap)
 	for i, proto := range ps {
 		for _, k := range proto.kinds {
 			byKind[k] = append(byKind[k], i)
@@ -64,6 +66,9 @@ func ours(ctx context.Context, file string, ps []*protocol, readers []reader, p 
 	}
 	p.Events = func(evs []*events.Event) error {
 		for _, e := range evs {
+			if e.Body.Kind() == events.KindFlowGap {
+				s.gaps[e.Key()] = true
+			}
 			for _, i := range byKind[e.Body.Kind()] {
 				readers[i].event(e, tell[i])
 			}

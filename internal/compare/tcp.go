@@ -30,7 +30,8 @@ var tcp = protocol{
 		mark("tcp.analysis.keep_alive", events.KindTCPKeepAlive, "probe"),
 		{name: "tcp.analysis.ack_rtt", near: true, innermost: true, of: func(m *message, add func(string)) {
 			if m.event != nil && m.row == nil {
-				if b, ok := m.event.Body.(*events.TCPRTT); ok && b.Exact {
+				// Of one that is 0, tshark shows nothing.
+				if b, ok := m.event.Body.(*events.TCPRTT); ok && b.Exact && b.RTT != 0 {
 					add(seconds(b.RTT))
 				}
 			}

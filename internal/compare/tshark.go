@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"os/exec"
 	"strconv"
 	"strings"
@@ -13,10 +14,12 @@ import (
 	"github.com/wiretale/wiretale/events"
 )
 
-// preferences are what is set otherwise than by default, so that both sides
-// look at the same: tshark puts segments that came out of order in order, as
-// we always do.
-var preferences = []string{"tcp.reassemble_out_of_order:TRUE"}
+// inOrder are the preferences that are set otherwise than by default, so that
+// both sides look at the same: segments that came out of order are put in
+// order, as we always do. With it tshark waits to the end for a segment that
+// was lost, and shows nothing that comes behind it: streams with a gap are
+// taken from a run with all preferences at their defaults.
+var inOrder = []string{"tcp.reassemble_out_of_order:TRUE"}
 
 // columns stand before the fields of the protocols.
 var columns = []string{"frame.number", "frame.protocols", "tcp.stream", "udp.stream", "_ws.malformed"}
@@ -44,8 +47,8 @@ type frame struct {
 }
 
 // runTshark is what tshark says of file.
-func runTshark(ctx context.Context, tshark, file string, ps []*protocol) (*theirs, error) {
-	// -n: no names for addresses. -2 is not used: one pass, as the user sees.
+func runTshark(ctx context.Context, tshark, file string, ps []*protocol, preferences []string) (*theirs, error) {
+	// -n: no names for addresses. One pass, as a user of tshark sees it.
 	args := []string{"-n", "-r", file}
 	for _, p := range preferences {
 		args = append(args, "-o", p)
@@ -103,6 +106,22 @@ func newTheirs(ps []*protocol) *theirs {
 		t.outside = append(t.outside, map[string]int{})
 	}
 	return t
+}
+
+// take replaces what is said of the frames of some streams by what other says.
+func (t *theirs) take(other *theirs, streams map[events.StreamKey]bool) {
+	of := func(c cell) bool { f := t.frames[c.frame]; return f.ok && streams[f.stream] }
+	maps.DeleteFunc(t.values, func(c cell, _ []string) bool { return of(c) })
+	for c, vs := range other.values {
+		if of(c) {
+			t.values[c] = vs
+		}
+	}
+	for i := range t.decoded {
+		for k := range streams {
+			t.decoded[i][k] = other.decoded[i][k]
+		}
+	}
 }
 
 // line takes one line of tshark's: a frame.

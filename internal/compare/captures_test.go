@@ -1,0 +1,95 @@
+package compare
+
+import (
+	"context"
+	"errors"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/wiretale/wiretale/capture"
+	"github.com/wiretale/wiretale/events"
+	"github.com/wiretale/wiretale/internal/pipeline"
+)
+
+// shared are captures that others made, next to the repository.
+const shared = "../../../shared/captures"
+
+// agreed is the least F1 of each protocol over them.
+const agreed = 0.995
+
+// TestCaptures compares over the shared captures that hold DNS or HTTP, by
+// default over every tenth, over all with WIRETALE_CAPTURES=all.
+func TestCaptures(t *testing.T) {
+	catalogue, err := os.ReadFile(filepath.Join(shared, "catalogue.tsv"))
+	if err != nil {
+		t.Skip("the shared captures are not here:", err)
+	}
+	tshark, err := exec.LookPath("tshark")
+	if err != nil {
+		t.Skip("tshark is not installed")
+	}
+	var files []string
+	for line := range strings.Lines(string(catalogue)) {
+		cols := strings.Split(line, "\t")
+		if len(cols) > 2 && slices.ContainsFunc(strings.Fields(cols[2]), func(s string) bool {
+			name, _, _ := strings.Cut(s, ":")
+			return slices.Contains([]string{"dns", "mdns", "llmnr", "http"}, name)
+		}) {
+			files = append(files, filepath.Join(shared, cols[0]))
+		}
+	}
+	if os.Getenv("WIRETALE_CAPTURES") != "all" {
+		var some []string
+		for i := 0; i < len(files); i += 10 {
+			some = append(some, files[i])
+		}
+		files = some
+	}
+	ps, err := choose([]string{"dns", "http1"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	total := newTally(ps, 5)
+	var mu sync.Mutex
+	var wg sync.WaitGroup
+	next := make(chan string)
+	compared := 0
+	for range 2 {
+		wg.Go(func() {
+			for file := range next {
+				one, err := compareFile(context.Background(), tshark, file, ps, pipeline.Config{Workers: 1, Limits: events.DefaultLimits()}, 5)
+				mu.Lock()
+				switch {
+				case errors.Is(err, capture.ErrFormat):
+					t.Logf("%s: not a capture for us", file)
+				case err != nil:
+					t.Errorf("%s: %v", file, err)
+				default:
+					compared++
+					total.add(one)
+				}
+				mu.Unlock()
+			}
+		})
+	}
+	for _, f := range files {
+		next <- f
+	}
+	close(next)
+	wg.Wait()
+	var table strings.Builder
+	if err := total.write(&table, false, agreed, compared); err != nil {
+		t.Fatal(err)
+	}
+	t.Logf("%d captures\n%s", compared, &table)
+	for i, p := range ps {
+		if a, b, c := total.sum(i); a == 0 || f1(a, b, c) < agreed {
+			t.Errorf("%s: F1 is %.4f over %d agreed values, want %g", p.name, f1(a, b, c), a, agreed)
+		}
+	}
+}
