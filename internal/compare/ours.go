@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"sync"
 
 	"github.com/wiretale/wiretale/analyzers"
 	"github.com/wiretale/wiretale/capture"
@@ -64,7 +65,10 @@ func ours(ctx context.Context, file string, ps []*protocol, readers []reader, p 
 			p.Questions = append(p.Questions, q)
 		}
 	}
+	var mu sync.Mutex // the pipeline hands out events and rows side by side
 	p.Events = func(evs []*events.Event) error {
+		mu.Lock()
+		defer mu.Unlock()
 		for _, e := range evs {
 			if e.Body.Kind() == events.KindFlowGap {
 				s.gaps[e.Key()] = true
@@ -76,6 +80,8 @@ func ours(ctx context.Context, file string, ps []*protocol, readers []reader, p 
 		return nil
 	}
 	p.Rows = func(rows []analyzers.Row) error {
+		mu.Lock()
+		defer mu.Unlock()
 		for i := range rows {
 			for _, n := range byQuestion[rows[i].Analysis] {
 				readers[n].row(&rows[i], tell[n])
