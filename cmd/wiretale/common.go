@@ -22,7 +22,7 @@ type common struct {
 
 func (c *call) commonFlags() {
 	f := c.flags
-	f.IntVar(&c.common.workers, "workers", 0, "`number` of goroutines that follow flows (0: one per CPU); the output does not depend on it")
+	f.IntVar(&c.common.workers, "workers", 0, "`number` of goroutines that follow flows (0: half as many as CPUs); the output does not depend on it")
 	f.StringArrayVar(&c.common.limits, "limits", nil, "change a limit on memory: `name=value` (wiretale limits lists them); may be repeated")
 	f.BoolVar(&c.common.hash, "hash", false, "decode content codings of bodies and hash them (slower)")
 	f.BoolVar(&c.common.showSecrets, "show-secrets", false, "show passwords, tokens and cookies instead of <redacted>")

@@ -24,7 +24,7 @@ import (
 type Config struct {
 	Paths             []string  // files, folders, "-"
 	Stdin             io.Reader // what "-" reads
-	Workers           int       // goroutines that follow flows; 0: one per CPU
+	Workers           int       // goroutines that follow flows; 0: half as many as CPUs
 	Limits            events.Limits
 	Hash, ShowSecrets bool
 
@@ -68,7 +68,8 @@ type job struct {
 // broken, all answers up to there are given before the error.
 func Run(ctx context.Context, c Config) (Stats, error) {
 	if c.Workers <= 0 {
-		c.Workers = runtime.GOMAXPROCS(0)
+		// The reader, the questions and the writing of rows take the other half.
+		c.Workers = max(1, runtime.GOMAXPROCS(0)/2)
 	}
 	src, err := capture.Open(c.Paths, capture.Options{Stdin: c.Stdin, Limits: &c.Limits})
 	if err != nil {
