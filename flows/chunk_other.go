@@ -2,7 +2,8 @@
 
 package flows
 
-// newChunk takes records from the heap.
-func newChunk() (*chunkOfRecords, []byte) { return new(chunkOfRecords), nil }
+func mapping(int) []byte { return nil }
 
-func freeChunk([]byte) {}
+func aligned(b []byte) []byte { return b }
+
+func unmap([]byte) {}

@@ -7,15 +7,27 @@ import (
 	"unsafe"
 )
 
-// newChunk takes records from the system rather than from the heap: they bear
-// no pointers, and on the heap the collector would leave as much again free
-// for them. Where the system refuses, the heap must do.
-func newChunk() (*chunkOfRecords, []byte) {
-	b, err := syscall.Mmap(-1, 0, int(unsafe.Sizeof(chunkOfRecords{})), syscall.PROT_READ|syscall.PROT_WRITE, syscall.MAP_ANON|syscall.MAP_PRIVATE)
+// hugePage is what Linux calls one on the machines that matter here.
+const hugePage = 2 << 20
+
+// mapping asks the system for n bytes, in huge pages where it gives them: a
+// million records are looked up in no order, and with small pages each look
+// would miss the translation buffer as well. It is nil where the system
+// refuses.
+func mapping(n int) []byte {
+	n = (n + hugePage - 1) &^ (hugePage - 1)
+	b, err := syscall.Mmap(-1, 0, n+hugePage, syscall.PROT_READ|syscall.PROT_WRITE, syscall.MAP_ANON|syscall.MAP_PRIVATE)
 	if err != nil {
-		return new(chunkOfRecords), nil
+		return nil
 	}
-	return (*chunkOfRecords)(unsafe.Pointer(unsafe.SliceData(b))), b
+	huge(b)
+	return b
 }
 
-func freeChunk(b []byte) { _ = syscall.Munmap(b) } // fails for memory that newChunk did not give only
+// aligned is the part of a mapping that starts at a huge page.
+func aligned(b []byte) []byte {
+	off := -int(uintptr(unsafe.Pointer(unsafe.SliceData(b)))) & (hugePage - 1)
+	return b[off : len(b)-hugePage+off]
+}
+
+func unmap(b []byte) { _ = syscall.Munmap(b) } // fails for what mapping did not give only

@@ -82,19 +82,22 @@ func (s *seeds) flow(k *key, hosts uint64) uint64 {
 // them cost the garbage collector nothing. The first half belongs to the
 // Dispatcher, conv to the flow's Worker.
 type record struct {
+	// What every look-up needs fills one cache line.
 	key
-	state  uint8 // st… bits
-	share  uint8 // of the host pair; it picks the worker
-	few    uint8 // packets seen, up to shortPackets
+	state  uint8  // st… bits
+	share  uint8  // of the host pair; it picks the worker
+	few    uint8  // packets seen, up to shortPackets
+	stream uint32 // as Wireshark's
 	hash   uint64
 	last   events.Time // of the latest packet
-	stream uint32
-	next   uint32 // wheel list, or free list
-	prev   uint32
-	due    int32 // second at which the wheel looks again
-	base   [2]uint32
+
+	next uint32 // wheel list, or free list
+	prev uint32
+	due  int32 // second at which the wheel looks again
+	base [2]uint32
 
 	conv conv
+	_    [8]byte // to whole cache lines
 }
 
 // bits of record.state.
@@ -117,7 +120,7 @@ const chunkBits = 10
 type table struct {
 	seeds  seeds
 	chunks records
-	mapped [][]byte // memory of chunks that is not the heap's
+	memory memory
 	index  index
 	used   int // live records
 	fill   uint32
@@ -127,8 +130,9 @@ type table struct {
 }
 
 func newTable(l *events.Limits) *table {
-	t := &table{seeds: newSeeds(), index: newIndex(1 << 12), fill: 1}
-	t.past.init(l.PastFlows)
+	t := &table{seeds: newSeeds(), fill: 1}
+	t.index = newIndex(t.memory.words(1 << 12))
+	t.past.init(l.PastFlows, &t.memory)
 	return t
 }
 
@@ -154,11 +158,8 @@ func (t *table) find(k *key, h uint64) uint32 {
 
 // close gives the memory back that is not the heap's.
 func (t *table) close() {
-	t.chunks = nil
-	for _, m := range t.mapped {
-		freeChunk(m)
-	}
-	t.mapped = nil
+	t.chunks, t.index, t.past.index = nil, index{}, index{}
+	t.memory.close()
 }
 
 // alloc takes a record off the free list without entering it in the index.
@@ -169,11 +170,7 @@ func (t *table) alloc() uint32 {
 	} else {
 		n = t.fill
 		if int(n>>chunkBits) == len(t.chunks) {
-			c, mem := newChunk()
-			t.chunks = append(t.chunks, c)
-			if mem != nil {
-				t.mapped = append(t.mapped, mem)
-			}
+			t.chunks = append(t.chunks, t.memory.chunk())
 		}
 		t.fill++
 	}
@@ -184,7 +181,7 @@ func (t *table) alloc() uint32 {
 func (t *table) insert(n uint32, h uint64) {
 	if uint64(t.used)*4 > uint64(len(t.index.slots))*3 {
 		old := t.index.slots
-		t.index = newIndex(2 * len(old))
+		t.index = newIndex(t.memory.words(2 * len(old)))
 		for _, e := range old {
 			if m := uint32(e); m != 0 {
 				t.index.put(m, t.at(m).hash)
@@ -215,12 +212,12 @@ type past struct {
 	index  index
 }
 
-func (p *past) init(limit int) {
+func (p *past) init(limit int, m *memory) {
 	n := 2
 	for n < 2*limit {
 		n *= 2
 	}
-	p.index = newIndex(n)
+	p.index = newIndex(m.words(n))
 }
 
 // place is 1 + where tag h is in the ring, or 0.
@@ -265,7 +262,8 @@ type index struct {
 	mask  uint64
 }
 
-func newIndex(size int) index { return index{make([]uint64, size), uint64(size - 1)} }
+// newIndex is an index in slots, of which there are a power of two, all zero.
+func newIndex(slots []uint64) index { return index{slots, uint64(len(slots) - 1)} }
 
 // home is where a slot's search begins: bits of the upper half, which the slot
 // itself holds.
