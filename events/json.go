@@ -367,6 +367,22 @@ func appendAny(dst []byte, v any, esc *bool) []byte {
 		return append(dst, "null"...)
 	}
 	p := planOf(reflect.TypeOf(v))
+	data := (*eface)(unsafe.Pointer(&v)).data
+	switch p.typ.Kind() {
+	case reflect.Pointer:
+		if p.op == opPointer && data != nil {
+			return appendPlanned(dst, p.elem, data, esc)
+		}
+	case reflect.Struct:
+		if p.typ.Size() > unsafe.Sizeof(uintptr(0)) {
+			return appendPlanned(dst, p, data, esc)
+		}
+	}
+	return appendOdd(dst, p, v, esc)
+}
+
+// appendOdd is appendAny for what is seldom: it moves v to the heap.
+func appendOdd(dst []byte, p *plan, v any, esc *bool) []byte {
 	return appendPlanned(dst, p, pointedTo(&v, p.typ), esc)
 }
 

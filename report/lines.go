@@ -31,8 +31,9 @@ func (l *EventLines) Flush() error { return flush(l.w, &l.buf, 1) }
 
 // RowLines writes rows as JSON lines: `wiretale analyze --json`.
 type RowLines struct {
-	w   io.Writer
-	buf []byte
+	w    io.Writer
+	buf  []byte
+	line rowLine // of the row being written
 }
 
 // NewRowLines makes a RowLines that writes to w.
@@ -40,7 +41,8 @@ func NewRowLines(w io.Writer) *RowLines { return &RowLines{w: w} }
 
 // Row adds one line. r is not kept.
 func (l *RowLines) Row(r *analyzers.Row) error {
-	l.buf = append(AppendRow(l.buf, r), '\n')
+	l.line = rowLine{r.Analysis, r.Key, r.Frame, r.Time, r.Value}
+	l.buf = append(events.AppendJSON(l.buf, &l.line), '\n')
 	return flush(l.w, &l.buf, flushAt)
 }
 
@@ -54,11 +56,6 @@ type rowLine struct {
 	Frame    uint64      `json:"frame"`
 	Time     events.Time `json:"time"`
 	Value    any         `json:"value"`
-}
-
-// AppendRow appends r in JSON, without the line feed.
-func AppendRow(dst []byte, r *analyzers.Row) []byte {
-	return events.AppendJSON(dst, &rowLine{r.Analysis, r.Key, r.Frame, r.Time, r.Value})
 }
 
 // flush writes *buf where it has at least min bytes.
