@@ -290,6 +290,12 @@ func TestConversations(t *testing.T) {
 			seg{at: 43, who: "c", seq: 3, ack: 1, data: "cde"},
 			seg{at: 44, who: "c", seq: 1, ack: 1, data: "a"}),
 			[]string{"abcde.|."}, "*"},
+		{"half of all sequence numbers away, either way", open(
+			seg{at: 40, who: "c", seq: 1, ack: 1, data: "a"},
+			seg{at: 41, who: "c", seq: 2 + 1<<31, ack: 1, data: "far"},
+			seg{at: 42, who: "c", seq: 1 + 1<<31, ack: 1, data: "away"},
+			seg{at: 43, who: "c", seq: 2, ack: 1, data: "b"}),
+			nil, "*"},
 		{"zero window and its probe", open(
 			seg{at: 40, who: "c", seq: 1, ack: 1, data: "one"},
 			seg{at: 60, who: "s", seq: 1, ack: 4, win: -1},
@@ -325,7 +331,7 @@ func TestConversations(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			evs, said := play(t, packets(c.segs), 1, 100, limits())
-			if !slices.Equal(said, c.said) {
+			if c.said != nil && !slices.Equal(said, c.said) {
 				t.Errorf("heard %q, want %q", said, c.said)
 			}
 			if got := tell(evs, order...); got != c.told && c.told != "*" {

@@ -89,17 +89,17 @@ func (w *Worker) reset(r *record, c *tcpConn, o *op, snd *half) {
 func (w *Worker) data(r *record, c *tcpConn, o *op, snd *half) {
 	p := o.payload()
 	cut := int(o.plen) - len(p)
-	d := int32(o.seq - snd.rcv)
+	d := int(int32(o.seq - snd.rcv))
 	if d == 0 && len(snd.ooo) == 0 { // in order: almost always
 		w.deliver(r, c, o.dir, p, cut, decoders.Mark{Frame: o.frame, Time: o.time})
 		return
 	}
 	if d < 0 {
-		if int(-d) >= int(o.plen) {
+		if -d >= int(o.plen) {
 			return // nothing new
 		}
-		if int(-d) >= len(p) {
-			cut -= int(-d) - len(p)
+		if -d >= len(p) {
+			cut -= -d - len(p)
 			p = nil
 		} else {
 			p = p[-d:]
@@ -124,12 +124,12 @@ func (w *Worker) compare(r *record, snd *half, seq uint32, p []byte) {
 	for i := range snd.ooo {
 		q := &snd.ooo[i]
 		a, b := p, q.data
-		if d := int32(q.seq - seq); d >= 0 {
-			if int(d) >= len(a) {
+		if d := int(int32(q.seq - seq)); d >= 0 {
+			if d >= len(a) {
 				return
 			}
 			a = a[d:]
-		} else if int(-d) < len(b) {
+		} else if -d < len(b) {
 			b = b[-d:]
 		} else {
 			continue
@@ -203,7 +203,7 @@ func (w *Worker) hold(r *record, c *tcpConn, o *op, snd *half, i int, k chunk) b
 		w.limit(r, "tcp", name, value, "a hole was given up", int64(snd.held))
 		if len(snd.ooo) > 0 {
 			w.flush(r, c, o.dir, "full")
-			w.data2(r, c, o, snd, k.seq, k.data, k.cut)
+			w.place(r, c, o, snd, k)
 			return false
 		}
 	}
@@ -218,14 +218,12 @@ func (w *Worker) hold(r *record, c *tcpConn, o *op, snd *half, i int, k chunk) b
 	return true
 }
 
-// data2 places a range after a hole was given up for it.
-func (w *Worker) data2(r *record, c *tcpConn, o *op, snd *half, seq uint32, p []byte, cut int) {
-	if seq == snd.rcv {
-		w.deliver(r, c, o.dir, p, cut, decoders.Mark{Frame: o.frame, Time: o.time})
-		return
-	}
-	if seqLess(snd.rcv, seq) {
-		w.behind(r, c, o, snd, seq, p, cut)
+// place puts a range where it belongs after a hole was given up for it.
+func (w *Worker) place(r *record, c *tcpConn, o *op, snd *half, k chunk) {
+	if k.seq == snd.rcv {
+		w.deliver(r, c, o.dir, k.data, k.cut, decoders.Mark{Frame: o.frame, Time: o.time})
+	} else if seqLess(snd.rcv, k.seq) {
+		w.behind(r, c, o, snd, k.seq, k.data, k.cut)
 	}
 }
 
