@@ -116,3 +116,11 @@ func appendThree(dst []byte, v float64) []byte {
 	}
 	return strconv.AppendFloat(dst, v, 'f', prec, 64)
 }
+
+// CountOf is n of a thing whose plural ends in s: "1 range", "12,345 ranges".
+func CountOf(n int64, thing string) string {
+	if n == 1 {
+		return "1 " + thing
+	}
+	return CountText(n) + " " + thing + "s"
+}

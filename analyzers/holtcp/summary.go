@@ -80,10 +80,10 @@ func (s *summary) Section(full bool) analyzers.Section {
 		out.Lead = "No byte waited behind a hole."
 		return out
 	}
-	out.Lead = fmt.Sprintf("%s ranges of bytes on %s sides of TCP flows waited behind a hole, %s in all",
-		analyzers.CountText(int64(s.count)), analyzers.CountText(int64(s.rows.Count())), ms(s.stalled))
+	out.Lead = fmt.Sprintf("%s of bytes on %s of TCP flows waited behind a hole, %s in all",
+		analyzers.CountOf(int64(s.count), "range"), analyzers.CountOf(int64(s.rows.Count()), "side"), ms(s.stalled))
 	if s.messages > 0 {
-		out.Lead += fmt.Sprintf("; %s responses were held up, %s by bytes of others and %s by their own", analyzers.CountText(int64(s.messages)), ms(s.other), ms(s.own))
+		out.Lead += fmt.Sprintf("; held up were %s, %s by bytes of others and %s by their own", analyzers.CountOf(int64(s.messages), "response"), ms(s.other), ms(s.own))
 	}
 	out.Lead += "."
 	kept := s.rows.Kept()

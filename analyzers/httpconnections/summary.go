@@ -121,7 +121,7 @@ func (s *summary) lead() string {
 	if s.objects == 0 {
 		return "No HTTP request was captured in clear."
 	}
-	t := fmt.Sprintf("%s objects on %s connections", count(s.objects), count(s.conns))
+	t := analyzers.CountOf(int64(s.objects), "object") + " on " + analyzers.CountOf(int64(s.conns), "connection")
 	for _, m := range [...]Mode{NonPersistent, Persistent, Pipelined, Multiplexed, ModeUndecided} {
 		if n := s.modes[m]; n > 0 {
 			t += fmt.Sprintf("; %s: %s", m, count(n))

@@ -277,7 +277,7 @@ func TestSummary(t *testing.T) {
 		texts = append(texts, f.Text)
 	}
 	if d := cmp.Diff([]string{
-		"1 HTTP requests ended in a server error; slowest: GET http://a.example/slow, status 503",
+		"1 HTTP request ended in a server error; slowest: GET http://a.example/slow, status 503",
 		"1 of 2 HTTP requests got no response; one: GET http://a.example/never, the connection was closed",
 		"1 of 2 HTTP requests waited more than 1.00 s for their first byte; longest: GET http://a.example/slow, 2.00 s",
 	}, texts); d != "" {

@@ -168,7 +168,7 @@ func (s *summary) findings() []analyzers.Finding {
 		return fmt.Sprintf("%s of %s HTTP requests got no response; one: %s %s, %s", count(s.unanswered.count), count(s.requests), w.Method, w.URL, w.Reason)
 	})
 	add(&s.serverError, analyzers.Bad, func(w line) string {
-		return fmt.Sprintf("%s HTTP requests ended in a server error; slowest: %s %s, status %d", count(s.serverError.count), w.Method, w.URL, w.Status)
+		return fmt.Sprintf("%s ended in a server error; slowest: %s %s, status %d", analyzers.CountOf(int64(s.serverError.count), "HTTP request"), w.Method, w.URL, w.Status)
 	})
 	add(&s.broken, analyzers.Warn, func(w line) string {
 		return fmt.Sprintf("%s HTTP responses are not whole; one: %s %s, %s", count(s.broken.count), w.Method, w.URL, w.Reason)
