@@ -74,7 +74,9 @@ type Datagram interface {
 }
 
 // Feed takes the bytes of a stream carried inside another (see Sink.Open).
-// Its methods deliver synchronously; bytes are borrowed until return.
+// Its methods deliver synchronously; bytes are borrowed until return. Whoever
+// opened it calls End for both sides when it is over (also for a side that
+// never spoke): its memory goes then, and it must not be used again.
 type Feed interface {
 	Data(from events.Dir, b []byte)
 	Gap(from events.Dir, n int64)

@@ -26,37 +26,96 @@ const (
 	KindHTTPRequest
 	KindHTTPResponse
 	KindHTTPBody
+	KindHTTP2Frame
+	KindGRPCMessage
+	KindWebSocketFrame
+	KindSMTPCommand
+	KindSMTPReply
+	KindPOP3Command
+	KindPOP3Reply
+	KindIMAPCommand
+	KindIMAPResponse
+	KindFTPCommand
+	KindFTPReply
+	KindFTPData
+	KindMailMessage
+	KindBitTorrentHandshake
+	KindBitTorrentMessage
+	KindTrackerRequest
+	KindTrackerResponse
+	KindBitTorrentLSD
+	KindDHTMessage
+	KindUTPSegment
+	KindTLSClientHello
+	KindTLSServerHello
+	KindTLSCertificate
+	KindTLSAlert
+	KindTLSHandshake
+	KindQUICPacket
+	kindPublicEnd
+
+	// What follows is for --extract and is never printed.
+	KindContentPart Kind = iota
+	KindContentEnd
 	kindEnd
 )
 
 var kindNames = [kindEnd]string{
-	KindFlowStart:         "flow.start",
-	KindFlowEnd:           "flow.end",
-	KindFlowDetected:      "flow.detected",
-	KindFlowViolation:     "flow.violation",
-	KindFlowGap:           "flow.gap",
-	KindFlowLimit:         "flow.limit",
-	KindFlowBytes:         "flow.bytes",
-	KindTCPRetransmission: "tcp.segment.retransmission",
-	KindTCPOutOfOrder:     "tcp.segment.out_of_order",
-	KindTCPLost:           "tcp.segment.lost",
-	KindTCPDuplicateACK:   "tcp.segment.duplicate_ack",
-	KindTCPZeroWindow:     "tcp.segment.zero_window",
-	KindTCPKeepAlive:      "tcp.segment.keep_alive",
-	KindTCPRTT:            "tcp.rtt",
-	KindTCPHOL:            "tcp.hol",
-	KindDNSMessage:        "dns.message",
-	KindHTTPRequest:       "http.request",
-	KindHTTPResponse:      "http.response",
-	KindHTTPBody:          "http.body",
+	KindFlowStart:           "flow.start",
+	KindFlowEnd:             "flow.end",
+	KindFlowDetected:        "flow.detected",
+	KindFlowViolation:       "flow.violation",
+	KindFlowGap:             "flow.gap",
+	KindFlowLimit:           "flow.limit",
+	KindFlowBytes:           "flow.bytes",
+	KindTCPRetransmission:   "tcp.segment.retransmission",
+	KindTCPOutOfOrder:       "tcp.segment.out_of_order",
+	KindTCPLost:             "tcp.segment.lost",
+	KindTCPDuplicateACK:     "tcp.segment.duplicate_ack",
+	KindTCPZeroWindow:       "tcp.segment.zero_window",
+	KindTCPKeepAlive:        "tcp.segment.keep_alive",
+	KindTCPRTT:              "tcp.rtt",
+	KindTCPHOL:              "tcp.hol",
+	KindDNSMessage:          "dns.message",
+	KindHTTPRequest:         "http.request",
+	KindHTTPResponse:        "http.response",
+	KindHTTPBody:            "http.body",
+	KindHTTP2Frame:          "http2.frame",
+	KindGRPCMessage:         "grpc.message",
+	KindWebSocketFrame:      "websocket.frame",
+	KindSMTPCommand:         "smtp.command",
+	KindSMTPReply:           "smtp.reply",
+	KindPOP3Command:         "pop3.command",
+	KindPOP3Reply:           "pop3.reply",
+	KindIMAPCommand:         "imap.command",
+	KindIMAPResponse:        "imap.response",
+	KindFTPCommand:          "ftp.command",
+	KindFTPReply:            "ftp.reply",
+	KindFTPData:             "ftp.data",
+	KindMailMessage:         "mail.message",
+	KindBitTorrentHandshake: "bittorrent.handshake",
+	KindBitTorrentMessage:   "bittorrent.message",
+	KindTrackerRequest:      "bittorrent.tracker.request",
+	KindTrackerResponse:     "bittorrent.tracker.response",
+	KindBitTorrentLSD:       "bittorrent.lsd",
+	KindDHTMessage:          "dht.message",
+	KindUTPSegment:          "utp.segment",
+	KindTLSClientHello:      "tls.client_hello",
+	KindTLSServerHello:      "tls.server_hello",
+	KindTLSCertificate:      "tls.certificate",
+	KindTLSAlert:            "tls.alert",
+	KindTLSHandshake:        "tls.handshake",
+	KindQUICPacket:          "quic.packet",
+	KindContentPart:         "content.part",
+	KindContentEnd:          "content.end",
 }
 
 func (k Kind) String() string { return kindNames[k] }
 
-// Kinds lists every kind, in order.
+// Kinds lists every kind that may be printed, in order.
 func Kinds() []Kind {
-	ks := make([]Kind, 0, kindEnd)
-	for k := Kind(1); k < kindEnd; k++ {
+	ks := make([]Kind, 0, kindPublicEnd)
+	for k := Kind(1); k < kindPublicEnd; k++ {
 		ks = append(ks, k)
 	}
 	return ks

@@ -12,7 +12,7 @@ type KindBody struct {
 	Body Body
 }
 
-// Bodies lists every kind with its body, in order of Kinds.
+// Bodies lists every kind that may be printed with its body, in order of Kinds.
 func Bodies() []KindBody {
 	list := []Body{
 		&FlowStart{}, &FlowEnd{}, &FlowDetected{}, &FlowViolation{}, &FlowGap{}, &FlowLimit{}, &FlowBytes{},
@@ -21,6 +21,12 @@ func Bodies() []KindBody {
 		&TCPRTT{}, &TCPHOL{},
 		&DNSMessage{},
 		&HTTPRequest{}, &HTTPResponse{}, &HTTPBody{},
+		&HTTP2Frame{}, &GRPCMessage{}, &WebSocketFrame{},
+		&SMTPCommand{}, &SMTPReply{}, &POP3Command{}, &POP3Reply{}, &IMAPCommand{}, &IMAPResponse{},
+		&FTPCommand{}, &FTPReply{}, &FTPData{}, &MailMessage{},
+		&BitTorrentHandshake{}, &BitTorrentMessage{}, &TrackerRequest{}, &TrackerResponse{}, &BitTorrentLSD{}, &DHTMessage{}, &UTPSegment{},
+		&TLSClientHello{}, &TLSServerHello{}, &TLSCertificate{}, &TLSAlert{}, &TLSHandshake{},
+		&QUICPacket{},
 	}
 	out := make([]KindBody, len(list))
 	for i, b := range list {

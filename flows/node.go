@@ -1,6 +1,8 @@
 package flows
 
 import (
+	"slices"
+
 	"github.com/wiretale/wiretale/decoders"
 	"github.com/wiretale/wiretale/events"
 )
@@ -25,6 +27,7 @@ type node struct {
 	next      *decoders.Next // Switch was called
 	working   bool           // inside a call of the decoder
 	kids      []*node
+	among     *[]*node // the kids that it is one of; nil: it was not opened, or is over
 	side      [2]side
 	span      [1]decoders.Span
 }
@@ -347,9 +350,25 @@ func (n *node) deafen() {
 	n.side[0].clear(n.w)
 	n.side[1].clear(n.w)
 	for _, k := range n.kids {
+		k.among = nil
 		k.deafen()
 	}
 	n.kids = nil
+}
+
+// join makes n one of the streams opened inside another.
+func (n *node) join(kids *[]*node) {
+	n.among = kids
+	*kids = append(*kids, n)
+}
+
+// leave ends a stream that was opened inside another.
+func (n *node) leave() {
+	if n.among != nil {
+		*n.among = slices.DeleteFunc(*n.among, func(k *node) bool { return k == n })
+		n.among = nil
+	}
+	n.deafen()
 }
 
 // fail ends the decoder: on trial the next one gets its chance.
@@ -399,7 +418,7 @@ func (n *node) Limit(name string, value int, reason string, b int64) {
 // Open implements decoders.Sink.
 func (n *node) Open(next decoders.Next) decoders.Feed {
 	k := &node{w: n.w, r: n.r, path: n.layer, layer: n.layer, depth: n.depth + 1}
-	n.kids = append(n.kids, k)
+	k.join(&n.kids)
 	if k.depth > n.w.limits.Nesting {
 		n.w.emit(n.r, events.FromClient, n.layer, false, &events.FlowLimit{Protocol: next.Protocol, Limit: "nesting", Value: int64(n.w.limits.Nesting), Reason: "what is inside is not read"})
 		k.phase = deaf
@@ -422,4 +441,10 @@ func (f feed) Gap(from events.Dir, k int64) {
 	f.n.side[from].off += k
 }
 
-func (f feed) End(from events.Dir, why events.Ending) { f.n.end(from, why) }
+func (f feed) End(from events.Dir, why events.Ending) {
+	n := f.n
+	n.end(from, why)
+	if n.side[0].over && n.side[1].over {
+		n.leave()
+	}
+}

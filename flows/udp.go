@@ -12,10 +12,18 @@ const udpTries = 8
 
 const udpUnknown = 0xff // conv.tries: given up
 
-// udpConn is a UDP flow whose decoder keeps something between packets.
+// udpConn is a UDP flow whose decoders keep something between packets, or
+// which more than one protocol uses (peers of BitTorrent speak uTP and DHT
+// over the same ports).
 type udpConn struct {
-	dec  decoders.Datagram
+	decs []udpDecoder // at most one for each protocol
+	said uint64       // protocols that were told as detected, by index
 	kids []*node
+}
+
+type udpDecoder struct {
+	proto int
+	dec   decoders.Datagram
 }
 
 // udpSink is the Sink of datagram decoders; one at a time is at work.
@@ -38,7 +46,7 @@ func (w *Worker) datagram(r *record, o *op) {
 	p := o.payload()
 	win := decoders.Window{From: c.from(o.dir), Bytes: p, Frame: o.frame, Time: o.time, Missing: int(o.plen) - len(p)}
 	if c.proto != 0 {
-		if err := w.read(r, int(c.proto-1), "", &win); err != nil {
+		if err := w.read(r, int(c.proto-1), "", &win); err != nil && !w.readOther(r, p, &win) {
 			w.emit(r, win.From, w.sink.layer, false, &events.FlowViolation{Protocol: w.sink.name(), Reason: err.Error(), Bytes: int64(o.plen)})
 		}
 		return
@@ -86,6 +94,35 @@ func (w *Worker) datagram(r *record, o *op) {
 	}
 }
 
+// readOther lets another protocol read a packet of a flow that is not of the
+// protocol seen last.
+func (w *Worker) readOther(r *record, p []byte, win *decoders.Window) bool {
+	was := int(r.conv.proto - 1)
+	name, layer := w.sink.proto, w.sink.layer
+	for i := range w.protos {
+		x := &w.protos[i]
+		if i == was || x.Datagram == nil {
+			continue
+		}
+		if v, _ := x.Probe(win.From, p); v != decoders.Yes {
+			continue
+		}
+		u := w.udpConn(r)
+		u.said |= 1 << was
+		by := "content"
+		if u.said&(1<<i) != 0 {
+			by = ""
+		}
+		if w.read(r, i, by, win) == nil {
+			u.said |= 1 << i
+			w.detected(r, i)
+			return true
+		}
+	}
+	w.sink.proto, w.sink.layer = name, layer
+	return false
+}
+
 func (r *record) serverPort() uint16 {
 	if r.conv.flags&cvClientHi != 0 {
 		return r.loPort
@@ -109,16 +146,16 @@ func (w *Worker) read(r *record, i int, by string, win *decoders.Window) error {
 		}
 		dec = w.shared[i]
 	} else {
-		dec = w.udpConn(r, p).dec
+		dec = w.udpConn(r).decoder(w, r, i)
 	}
 	return dec.Packet(*win, s)
 }
 
-func (w *Worker) udpConn(r *record, p *decoders.Proto) *udpConn {
+func (w *Worker) udpConn(r *record) *udpConn {
 	if r.conv.heavy != 0 {
 		return w.udp[r.conv.heavy-1]
 	}
-	u := &udpConn{dec: p.Datagram(decoders.Env{Limits: w.limits, Hash: w.cfg.Hash, ShowSecrets: w.cfg.ShowSecrets, Flow: r.flow(), Want: &w.cfg.Want})}
+	u := &udpConn{}
 	if n := len(w.udpFree); n > 0 {
 		r.conv.heavy = w.udpFree[n-1]
 		w.udpFree = w.udpFree[:n-1]
@@ -130,6 +167,18 @@ func (w *Worker) udpConn(r *record, p *decoders.Proto) *udpConn {
 	return u
 }
 
+// decoder is the decoder of protocol i on this flow.
+func (u *udpConn) decoder(w *Worker, r *record, i int) decoders.Datagram {
+	for _, d := range u.decs {
+		if d.proto == i {
+			return d.dec
+		}
+	}
+	dec := w.protos[i].Datagram(decoders.Env{Limits: w.limits, Hash: w.cfg.Hash, ShowSecrets: w.cfg.ShowSecrets, Flow: r.flow(), Want: &w.cfg.Want})
+	u.decs = append(u.decs, udpDecoder{i, dec})
+	return dec
+}
+
 func (w *Worker) dropUDP(r *record) {
 	if r.conv.heavy != 0 {
 		w.udp[r.conv.heavy-1] = nil
@@ -138,9 +187,13 @@ func (w *Worker) dropUDP(r *record) {
 	}
 }
 
-func (w *Worker) endUDP(r *record) {
-	for _, k := range w.udp[r.conv.heavy-1].kids {
-		k.deafen()
+func (w *Worker) endUDP(r *record, why events.Ending) {
+	u := w.udp[r.conv.heavy-1]
+	for len(u.kids) > 0 { // a kid that is over leaves the list
+		k := u.kids[0]
+		k.end(events.FromClient, why)
+		k.end(events.FromServer, why)
+		k.leave()
 	}
 	w.dropUDP(r)
 }
@@ -183,10 +236,7 @@ func (s *udpSink) Limit(name string, value int, reason string, b int64) {
 // Open implements decoders.Sink.
 func (s *udpSink) Open(next decoders.Next) decoders.Feed {
 	k := &node{w: s.w, r: s.r, path: s.layer, layer: s.layer, depth: 1}
-	if s.r.conv.heavy != 0 {
-		u := s.w.udp[s.r.conv.heavy-1]
-		u.kids = append(u.kids, k)
-	}
+	k.join(&s.w.udpConn(s.r).kids)
 	k.start(next, "named")
 	return feed{k}
 }

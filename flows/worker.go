@@ -224,7 +224,7 @@ func (w *Worker) endFlow(o *op) {
 		if r.proto == events.ProtoTCP {
 			w.endTCP(r, why)
 		} else {
-			w.endUDP(r)
+			w.endUDP(r, why)
 		}
 	}
 	w.part(r)

@@ -1,0 +1,144 @@
+package events
+
+// BitTorrentHandshake opens the peer wire (BEP 3), one of each side.
+type BitTorrentHandshake struct {
+	InfoHash   string `json:"info_hash"` // hex
+	PeerID     string `json:"peer_id"`   // hex
+	Client     string `json:"client,omitzero"`
+	Reserved   string `json:"reserved"` // hex
+	FirstFrame uint64 `json:"first_frame"`
+}
+
+// BitTorrentMessage is one message of the peer wire, at its last byte. The
+// bytes of a piece are not kept.
+type BitTorrentMessage struct {
+	Type     string  `json:"type"`
+	Piece    *uint32 `json:"piece,omitempty"`
+	Begin    *uint32 `json:"begin,omitempty"`
+	Length   *uint32 `json:"length,omitempty"` // of the block asked for or carried
+	Pieces   string  `json:"pieces,omitzero"`  // bitfield, hex
+	Port     uint16  `json:"port,omitzero"`
+	InfoHash string  `json:"info_hash,omitzero"`
+
+	Extension  string            `json:"extension,omitzero"`   // BEP 10: handshake, ut_metadata, ut_pex, … or its number
+	Extensions map[string]uint8  `json:"extensions,omitempty"` // of the extension handshake: m
+	Client     string            `json:"client,omitzero"`      // of the extension handshake: v
+	Metadata   *BitTorrentMeta   `json:"metadata,omitempty"`   // ut_metadata (BEP 9)
+	Peers      []string          `json:"peers,omitempty"`      // ut_pex (BEP 11): added
+	Dropped    []string          `json:"dropped,omitempty"`
+	Hashes     *BitTorrentHashes `json:"hashes,omitempty"` // BEP 52
+
+	Complete   bool   `json:"complete"`
+	FirstFrame uint64 `json:"first_frame"`
+	FirstTime  Time   `json:"-"`
+}
+
+// BitTorrentMeta is a message of ut_metadata (BEP 9).
+type BitTorrentMeta struct {
+	Type  string `json:"type"` // request, data, reject
+	Piece uint32 `json:"piece"`
+	Size  uint32 `json:"size,omitzero"` // total_size
+}
+
+// BitTorrentHashes is a hash request, hashes or hash reject (BEP 52).
+type BitTorrentHashes struct {
+	Root   string `json:"root"` // pieces root, hex
+	Base   uint32 `json:"base_layer"`
+	Index  uint32 `json:"index"`
+	Length uint32 `json:"length"`
+	Proof  uint32 `json:"proof_layers"`
+}
+
+// TrackerRequest asks a tracker (BEP 3, BEP 15, scrape: BEP 48).
+type TrackerRequest struct {
+	Tracker    string   `json:"transport"` // http, udp
+	Action     string   `json:"action"`    // announce, scrape, connect
+	InfoHash   string   `json:"info_hash,omitzero"`
+	InfoHashes []string `json:"info_hashes,omitempty"` // of a scrape of several
+	PeerID     string   `json:"peer_id,omitzero"`
+	Client     string   `json:"client,omitzero"`
+	Port       uint16   `json:"port,omitzero"`
+	Uploaded   *int64   `json:"uploaded,omitempty"`
+	Downloaded *int64   `json:"downloaded,omitempty"`
+	Left       *int64   `json:"left,omitempty"`
+	Event      string   `json:"event,omitzero"` // started, stopped, completed
+	FirstFrame uint64   `json:"first_frame"`
+}
+
+// TrackerResponse answers a TrackerRequest.
+type TrackerResponse struct {
+	Tracker      string   `json:"transport"`
+	Action       string   `json:"action"`
+	Interval     int64    `json:"interval,omitzero"` // seconds
+	Seeders      *int64   `json:"seeders,omitempty"`
+	Leechers     *int64   `json:"leechers,omitempty"`
+	Completed    *int64   `json:"completed,omitempty"` // of a scrape
+	Peers        []string `json:"peers,omitempty"`     // address and port
+	Failure      string   `json:"failure,omitzero"`
+	Warning      string   `json:"warning,omitzero"`
+	RequestFrame uint64   `json:"request_frame,omitzero"`
+	FirstFrame   uint64   `json:"first_frame"`
+}
+
+// BitTorrentLSD is a local peer discovery announcement (BEP 14).
+type BitTorrentLSD struct {
+	InfoHashes []string `json:"info_hashes"` // hex
+	Port       uint16   `json:"port"`
+	Cookie     string   `json:"cookie,omitzero"`
+}
+
+// DHTMessage is one message of the DHT (BEP 5, BEP 32).
+type DHTMessage struct {
+	Type        string   `json:"type"` // query, response, error
+	Query       string   `json:"query,omitzero"`
+	Transaction string   `json:"transaction"` // hex
+	ID          string   `json:"id,omitzero"` // of the sender, hex
+	Target      string   `json:"target,omitzero"`
+	InfoHash    string   `json:"info_hash,omitzero"`
+	Nodes       []string `json:"nodes,omitempty"`  // id@address:port, both families
+	Values      []string `json:"values,omitempty"` // address:port of peers
+	Token       string   `json:"token,omitzero"`   // hex
+	Port        uint16   `json:"port,omitzero"`    // of announce_peer
+	ImpliedPort bool     `json:"implied_port,omitzero"`
+	Client      string   `json:"client,omitzero"` // v
+	Code        int      `json:"code,omitzero"`   // of an error
+	Message     string   `json:"message,omitzero"`
+	// RequestFrame is the frame of the query that this answers.
+	RequestFrame uint64 `json:"request_frame,omitzero"`
+}
+
+// UTPSegment is one packet of uTP (BEP 29).
+type UTPSegment struct {
+	Type          string  `json:"type"` // data, fin, state, reset, syn
+	ConnectionID  uint16  `json:"connection_id"`
+	Seq           uint16  `json:"seq"`
+	Ack           uint16  `json:"ack"`
+	Window        uint32  `json:"window"` // bytes
+	TimestampUS   uint32  `json:"timestamp_us"`
+	TimestampDiff uint32  `json:"timestamp_diff_us"`
+	Bytes         int     `json:"bytes,omitzero"`
+	SACK          string  `json:"sack,omitzero"` // bit mask, hex
+	Why           string  `json:"why,omitzero"`  // retransmission, out_of_order
+	Extensions    []uint8 `json:"extensions,omitempty"`
+}
+
+// Kind is the stable name.
+func (*BitTorrentHandshake) Kind() Kind { return KindBitTorrentHandshake }
+
+// Kind is the stable name.
+func (*BitTorrentMessage) Kind() Kind { return KindBitTorrentMessage }
+
+// Kind is the stable name.
+func (*TrackerRequest) Kind() Kind { return KindTrackerRequest }
+
+// Kind is the stable name.
+func (*TrackerResponse) Kind() Kind { return KindTrackerResponse }
+
+// Kind is the stable name.
+func (*BitTorrentLSD) Kind() Kind { return KindBitTorrentLSD }
+
+// Kind is the stable name.
+func (*DHTMessage) Kind() Kind { return KindDHTMessage }
+
+// Kind is the stable name.
+func (*UTPSegment) Kind() Kind { return KindUTPSegment }

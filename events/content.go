@@ -1,0 +1,28 @@
+package events
+
+// ContentPart is a stretch of an object that --extract writes: the next bytes
+// of object Object of this side of this decoder. It owns its bytes. Made only
+// where somebody wants it (Env.Want).
+type ContentPart struct {
+	Object uint32
+	Bytes  []byte
+}
+
+// ContentEnd is the end of an object, after its parts (none: it is empty).
+type ContentEnd struct {
+	Object   uint32
+	Protocol string // http, mail, ftp, bittorrent
+	Name     string // what the sender calls it, as on the wire: a path, a file name; may be empty
+	Type     string // media type, may be empty
+	Bytes    int64  // of all parts
+	Complete bool
+	// Drop: the object turned out not to be wanted; what was written goes.
+	Drop       bool
+	FirstFrame uint64
+}
+
+// Kind is the stable name.
+func (*ContentPart) Kind() Kind { return KindContentPart }
+
+// Kind is the stable name.
+func (*ContentEnd) Kind() Kind { return KindContentEnd }

@@ -1,0 +1,48 @@
+package events
+
+// HTTP2Frame is one frame of HTTP/2 (RFC 9113 section 4). What a frame type
+// does not have is left out.
+type HTTP2Frame struct {
+	Type       string   `json:"type"`            // DATA, HEADERS, PRIORITY, RST_STREAM, SETTINGS, PUSH_PROMISE, PING, GOAWAY, WINDOW_UPDATE, CONTINUATION, ALTSVC, ORIGIN, PRIORITY_UPDATE, or 0xNN
+	Flags      []string `json:"flags,omitempty"` // END_STREAM, END_HEADERS, PADDED, PRIORITY, ACK, in bit order
+	HTTPStream uint64   `json:"http_stream"`
+	Length     uint32   `json:"length"` // of the payload, with padding
+
+	Settings        []HTTP2Setting `json:"settings,omitempty"`
+	WindowIncrement uint32         `json:"window_increment,omitzero"`
+	ErrorCode       string         `json:"error_code,omitzero"` // NO_ERROR, …, or 0xN
+	PromisedStream  uint64         `json:"promised_stream,omitzero"`
+	Weight          int            `json:"weight,omitzero"` // 1 to 256
+	DependsOn       uint64         `json:"depends_on,omitzero"`
+	Exclusive       bool           `json:"exclusive,omitzero"`
+	LastStream      *uint64        `json:"last_stream,omitempty"`
+	// Undecodable: the header block needs HPACK state that was lost.
+	Undecodable bool `json:"undecodable,omitzero"`
+
+	FirstFrame uint64 `json:"first_frame"`
+	FirstTime  Time   `json:"-"`
+	Offset     int64  `json:"-"` // stream offset of the frame's first byte
+}
+
+// HTTP2Setting is one parameter of a SETTINGS frame: its name (or 0xN) and
+// value.
+type HTTP2Setting struct {
+	Name  string `json:"name"`
+	Value uint32 `json:"value"`
+}
+
+// GRPCMessage is one length-prefixed message of gRPC inside an HTTP/2 stream.
+type GRPCMessage struct {
+	HTTPStream uint64 `json:"http_stream"`
+	Of         string `json:"of"` // request, response
+	Length     uint32 `json:"length"`
+	Compressed bool   `json:"compressed"`
+	Complete   bool   `json:"complete"`
+	FirstFrame uint64 `json:"first_frame"`
+}
+
+// Kind is the stable name.
+func (*HTTP2Frame) Kind() Kind { return KindHTTP2Frame }
+
+// Kind is the stable name.
+func (*GRPCMessage) Kind() Kind { return KindGRPCMessage }

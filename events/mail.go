@@ -1,0 +1,36 @@
+package events
+
+// MailMessage is one message (RFC 5322) at its last byte, or where it broke
+// off. Header texts are decoded (RFC 2047); Headers are as on the wire.
+type MailMessage struct {
+	Via          string     `json:"via"` // smtp, pop3, imap
+	EnvelopeFrom string     `json:"envelope_from,omitzero"`
+	EnvelopeTo   []string   `json:"envelope_to,omitempty"`
+	From         string     `json:"from,omitzero"`
+	To           string     `json:"to,omitzero"`
+	Cc           string     `json:"cc,omitzero"`
+	Subject      string     `json:"subject,omitzero"`
+	Date         string     `json:"date,omitzero"`
+	MessageID    string     `json:"message_id,omitzero"`
+	Headers      []Header   `json:"headers"`
+	Parts        []MailPart `json:"parts"` // depth first
+	Bytes        int64      `json:"bytes"` // without dot-stuffing
+	Complete     bool       `json:"complete"`
+	Missing      int64      `json:"missing,omitzero"`
+	FirstFrame   uint64     `json:"first_frame"`
+}
+
+// MailPart is one MIME part (RFC 2046). A message that is not MIME has one.
+type MailPart struct {
+	ContentType string `json:"content_type"` // lower case, without parameters
+	Filename    string `json:"filename,omitzero"`
+	Encoding    string `json:"encoding,omitzero"` // Content-Transfer-Encoding, lower case
+	Disposition string `json:"disposition,omitzero"`
+	Depth       int    `json:"depth,omitzero"` // 0: the message itself
+	Bytes       int64  `json:"bytes"`          // after transfer-decoding; of a multipart 0
+	SHA256      string `json:"sha256,omitzero"`
+	Complete    bool   `json:"complete"`
+}
+
+// Kind is the stable name.
+func (*MailMessage) Kind() Kind { return KindMailMessage }
