@@ -5,10 +5,7 @@ package decoders
 type HintTLS struct {
 	// QUIC: what is fed are the handshake messages of CRYPTO frames, in order
 	// and without a record layer (RFC 9001 section 4.1.3). Each side is one
-	// stream over all encryption levels; a level that cannot be read is a gap,
-	// or the end of that side.
+	// stream over all encryption levels; a level that cannot be read is the
+	// end of that side (or a gap, where a later one can be read again).
 	QUIC bool
-	// DTLS: as QUIC, from DTLS messages put together again, each given the
-	// four-byte header of TLS (RFC 9147 section 5.2).
-	DTLS bool
 }
