@@ -126,6 +126,7 @@ type Env struct {
 	Hash        bool // decode content codings and hash bodies
 	ShowSecrets bool // do not redact
 	Flow        events.Flow
+	Stream      uint32 // index as Wireshark's tcp.stream / udp.stream
 	Hint        any
 	// Want are the kinds that somebody listens to; others need not be made.
 	Want *events.KindSet

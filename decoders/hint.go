@@ -11,4 +11,6 @@ type HintUpgrade struct {
 	// For h2c it is also the first request of the new protocol (stream 1).
 	Request      *events.HTTPRequest
 	RequestFrame uint64 // frame of its http.request; 0: not captured
+	// Response is the answer that agreed to it.
+	Response *events.HTTPResponse
 }

@@ -4,6 +4,10 @@ package events
 type FTPCommand struct {
 	Verb       string `json:"verb"` // upper case
 	Args       string `json:"args,omitzero"`
+	// DataHost and DataPort are where PORT, EPRT or LPRT asks the server to
+	// connect to, as written; a port of 0 could not be read.
+	DataHost   string `json:"data_host,omitzero"`
+	DataPort   uint16 `json:"data_port,omitzero"`
 	FirstFrame uint64 `json:"first_frame"`
 }
 
@@ -13,7 +17,13 @@ type FTPReply struct {
 	Lines        []string `json:"lines"`         // text after the code
 	Verb         string   `json:"verb,omitzero"` // of the command it answers
 	CommandFrame uint64   `json:"command_frame,omitzero"`
-	FirstFrame   uint64   `json:"first_frame"`
+	// DataHost and DataPort are where the server waits for a data connection
+	// (227, 228, 229), as written; 229 names no host, as a rule.
+	DataHost   string `json:"data_host,omitzero"`
+	DataPort   uint16 `json:"data_port,omitzero"`
+	FirstFrame uint64 `json:"first_frame"`
+	// Frames are where each line began; nil: all in FirstFrame.
+	Frames []uint64 `json:"-"`
 }
 
 // FTPData is the end of a data connection, or the place where it broke off.
@@ -27,7 +37,17 @@ type FTPData struct {
 	Complete      bool   `json:"complete"`
 	Missing       int64  `json:"missing,omitzero"`
 	Restart       int64  `json:"restart,omitzero"` // offset given by REST
-	FirstFrame    uint64 `json:"first_frame"`
+	// Type and TransferMode are what TYPE (A, E, I, L 8) and MODE (B, C, Z;
+	// left out: S) asked for last.
+	Type         string `json:"type,omitzero"`
+	TransferMode string `json:"transfer_mode,omitzero"`
+	// Reply is the code of the final reply to the command, if it came before
+	// the data were over.
+	Reply int `json:"reply,omitzero"`
+	// Protected: the bytes are those of TLS.
+	Protected    bool   `json:"protected,omitzero"`
+	CommandFrame uint64 `json:"command_frame,omitzero"`
+	FirstFrame   uint64 `json:"first_frame,omitzero"` // left out: no byte was captured
 }
 
 // Kind is the stable name.

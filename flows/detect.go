@@ -110,7 +110,7 @@ func (n *node) choose(i int, by string, ph phase) {
 	p := &n.w.protos[i]
 	n.proto, n.by, n.phase = i, by, ph
 	n.layer = n.w.layers.join(n.path, p.Name)
-	n.stream = p.Stream(decoders.Env{Limits: n.w.limits, Hash: n.w.cfg.Hash, ShowSecrets: n.w.cfg.ShowSecrets, Flow: n.r.flow(), Hint: n.hint, Want: &n.w.cfg.Want})
+	n.stream = p.Stream(decoders.Env{Limits: n.w.limits, Hash: n.w.cfg.Hash, ShowSecrets: n.w.cfg.ShowSecrets, Flow: n.r.flow(), Stream: n.r.stream, Hint: n.hint, Want: &n.w.cfg.Want})
 }
 
 func (n *node) roles() string {

@@ -174,7 +174,7 @@ func (u *udpConn) decoder(w *Worker, r *record, i int) decoders.Datagram {
 			return d.dec
 		}
 	}
-	dec := w.protos[i].Datagram(decoders.Env{Limits: w.limits, Hash: w.cfg.Hash, ShowSecrets: w.cfg.ShowSecrets, Flow: r.flow(), Want: &w.cfg.Want})
+	dec := w.protos[i].Datagram(decoders.Env{Limits: w.limits, Hash: w.cfg.Hash, ShowSecrets: w.cfg.ShowSecrets, Flow: r.flow(), Stream: r.stream, Want: &w.cfg.Want})
 	u.decs = append(u.decs, udpDecoder{i, dec})
 	return dec
 }

@@ -234,7 +234,7 @@ func (c *call) response(b []byte) (want int) {
 		c.change(next(""))
 		return 0
 	case switching:
-		c.change(upgradeTo(f.upgrade, x))
+		c.change(upgradeTo(f.upgrade, x, e))
 		return 0
 	case interim:
 		return 0
@@ -259,8 +259,8 @@ func next(protocol string) decoders.Next { return decoders.Next{Protocol: protoc
 
 // upgradeTo is what 101 switches to: the first protocol that the server
 // names, else the first that the client asked for (RFC 9110 section 7.8).
-func upgradeTo(named string, x exchange) decoders.Next {
-	h := decoders.HintUpgrade{Request: x.req, RequestFrame: x.frame}
+func upgradeTo(named string, x exchange, answer *events.HTTPResponse) decoders.Next {
+	h := decoders.HintUpgrade{Request: x.req, RequestFrame: x.frame, Response: answer}
 	if named == "" && x.req != nil {
 		named = events.Get(x.req.Headers, "Upgrade")
 	}
