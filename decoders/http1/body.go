@@ -4,6 +4,7 @@ import (
 	"math"
 
 	"github.com/wiretale/wiretale/decoders"
+	"github.com/wiretale/wiretale/decoders/content"
 	"github.com/wiretale/wiretale/events"
 )
 
@@ -25,7 +26,7 @@ type body struct {
 	mediaType string
 	encoding  string
 	trailers  []events.Header
-	hash      *hasher // nil: not wanted, or given up
+	hash      *content.Reader // nil: not wanted, or given up
 }
 
 // begin starts the body behind a head, or the next message.
@@ -50,7 +51,7 @@ func (c *call) begin(of string, how framing, length int64, f *fields, under stri
 		d.state = untilClose
 	}
 	if c.s.env.Hash {
-		d.body.hash = newHasher(c.s.env.Limits, appendList(f.contentEncoding, under))
+		d.body.hash = content.New(c.s.env.Limits, appendList(f.contentEncoding, under), nil)
 	}
 }
 
@@ -107,7 +108,7 @@ func (b *body) count(p []byte) {
 	b.wire += int64(len(p))
 	b.bytes += int64(len(p))
 	if b.hash != nil {
-		b.hash.write(p)
+		b.hash.Write(p)
 	}
 }
 
@@ -121,7 +122,7 @@ func (b *body) lose(n int64) {
 
 func (b *body) abandon() {
 	if b.hash != nil {
-		b.hash.abandon()
+		b.hash.Abandon()
 		b.hash = nil
 	}
 }
@@ -192,7 +193,9 @@ func (s *stream) closeBody(d *side, complete bool, out decoders.Sink) {
 		FirstTime: first.Time, Offset: b.offset, Trailers: b.trailers,
 	}
 	if b.hash != nil && complete {
-		b.hash.finish(e, d.from, out)
+		if n, sum, ok := b.hash.Finish(name, d.from, out); ok {
+			e.DecodedBytes, e.SHA256 = n, sum
+		}
 	}
 	b.abandon()
 	if e.Missing > 0 {

@@ -266,7 +266,7 @@ func upgradeTo(named string, x exchange, answer *events.HTTPResponse) decoders.N
 	}
 	token, _, _ := strings.Cut(named, ",")
 	h.Protocol = strings.ToLower(trim(token))
-	return decoders.Next{Protocol: h.Protocol, Hint: h}
+	return decoders.Next{Protocol: decoders.ProtocolOf(h.Protocol), Hint: h}
 }
 
 // authority splits an absolute-form target (RFC 9112 section 3.2.2).

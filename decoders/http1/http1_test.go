@@ -443,7 +443,7 @@ func TestUpgradeHint(t *testing.T) {
 		server("HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: H2C\r\n\r\nframes"),
 		client("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n")))
 	h := tape.Switched.Hint.(decoders.HintUpgrade)
-	if tape.Switched.Protocol != "h2c" || h.Protocol != "h2c" || h.Request.Target != "/" || h.RequestFrame != 1 {
+	if tape.Switched.Protocol != "http2" || h.Protocol != "h2c" || h.Request.Target != "/" || h.RequestFrame != 1 {
 		t.Errorf("hint %+v", h)
 	}
 	if string(tape.Rest[fromServer]) != "frames" || !strings.HasPrefix(string(tape.Rest[fromClient]), "PRI") {

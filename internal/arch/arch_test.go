@@ -173,8 +173,8 @@ func TestFlowsKnowsNoProtocol(t *testing.T) {
 }
 
 // shared are packages among the protocols that are none themselves: a notation
-// that several protocols are written in. Protocols may import them.
-var shared = []string{"decoders/bencode"}
+// that several protocols are written in, the codings of bodies.
+var shared = []string{"decoders/bencode", "decoders/content"}
 
 // No protocol imports another, and no question another; the contract imports
 // none of them. Only the list (all) does.

@@ -1,4 +1,8 @@
-package http1
+// Package content undoes the content codings of message bodies (RFC 9110
+// section 8.4) as their bytes come in, hashes what comes out and hands it on.
+// It is what the protocols that carry such bodies share. It must not know any
+// of them, nor hold a body.
+package content
 
 import (
 	"bufio"
@@ -21,12 +25,13 @@ import (
 	"github.com/wiretale/wiretale/events"
 )
 
-// hasher undoes the codings of a body and hashes what comes out, as the bytes
-// come in. The libraries pull; a coroutine (iter.Pull: no parallelism, it
-// runs only while write does) turns that into a push, so that no more is held
-// than the windows of the decompressors.
-type hasher struct {
+// Reader undoes the codings of one body and hashes what comes out, as the
+// bytes come in. The libraries pull; a coroutine (iter.Pull: no parallelism,
+// it runs only while Write and Finish do) turns that into a push, so that no
+// more is held than the windows of the decompressors.
+type Reader struct {
 	limits *events.Limits
+	part   func([]byte)
 	sum    hash.Hash
 	count  int64 // bytes hashed
 	wire   int64 // bytes given
@@ -45,15 +50,18 @@ var (
 	errGone         = errors.New("abandoned")
 )
 
-// newHasher makes a hasher for a body with these codings, in the order in
-// which they were applied (RFC 9110 section 8.4). Nil: one is not known.
-func newHasher(limits *events.Limits, codings string) *hasher {
-	h := &hasher{limits: limits, sum: sha256.New(), coding: codings}
+// New makes a Reader for a body with these codings, a list in the order in
+// which they were applied (RFC 9110 section 8.4). Nil: one is not known. part,
+// where it is not nil, is handed the decoded bytes as they come out, borrowed
+// until it returns, during Write and Finish; they are the body only when
+// Finish says so.
+func New(limits *events.Limits, codings string, part func([]byte)) *Reader {
+	h := &Reader{limits: limits, part: part, sum: sha256.New(), coding: codings}
 	var list []string
 	for rest, more := codings, codings != ""; more; {
 		var one string
 		one, rest, more = strings.Cut(rest, ",")
-		one = strings.ToLower(trim(one))
+		one = strings.ToLower(strings.Trim(one, " \t"))
 		switch one {
 		case "", "identity":
 		case "x-gzip":
@@ -71,12 +79,11 @@ func newHasher(limits *events.Limits, codings string) *hasher {
 	return h
 }
 
-// write takes the next bytes of the body; p is read before it returns.
-func (h *hasher) write(p []byte) {
+// Write takes the next bytes of the body; p is read before it returns.
+func (h *Reader) Write(p []byte) {
 	h.wire += int64(len(p))
 	if h.next == nil {
-		h.sum.Write(p)
-		h.count += int64(len(p))
+		h.take(p)
 		return
 	}
 	h.in = p
@@ -84,15 +91,28 @@ func (h *hasher) write(p []byte) {
 	h.in = nil
 }
 
-func (h *hasher) resume() {
+// take counts, hashes and hands on decoded bytes.
+func (h *Reader) take(p []byte) {
+	if len(p) == 0 {
+		return
+	}
+	h.sum.Write(p)
+	h.count += int64(len(p))
+	if h.part != nil {
+		h.part(p)
+	}
+}
+
+func (h *Reader) resume() {
 	if !h.over {
 		_, more := h.next()
 		h.over = !more
 	}
 }
 
-// abandon lets the coroutine go.
-func (h *hasher) abandon() {
+// Abandon lets the coroutine go. It may be called more than once, and after
+// Finish must be.
+func (h *Reader) Abandon() {
 	h.gone = true
 	if h.stop != nil {
 		h.stop()
@@ -100,8 +120,10 @@ func (h *hasher) abandon() {
 	}
 }
 
-// finish puts the results into e, or says why there are none.
-func (h *hasher) finish(e *events.HTTPBody, from events.Dir, out decoders.Sink) {
+// Finish says how many bytes came out and their SHA-256 in hex, or says why
+// there is none: a coding that is broken (a violation of protocol, told of
+// the side from), or a limit.
+func (h *Reader) Finish(protocol string, from events.Dir, out decoders.Sink) (bytes int64, sum string, ok bool) {
 	h.eof = true
 	if h.next != nil {
 		h.resume()
@@ -111,19 +133,19 @@ func (h *hasher) finish(e *events.HTTPBody, from events.Dir, out decoders.Sink) 
 	case h.err == errDecodedBytes:
 		out.Limit("decoded-bytes", h.limits.DecodedBytes, "a body grows larger when decompressed; it is not hashed", h.wire)
 	case errors.As(h.err, &bad):
-		violation(from, out, bad.Error())
+		out.Emit(from, &events.FlowViolation{Protocol: protocol, Reason: bad.Error()})
 	case h.err != nil:
 	case h.next != nil && h.count/int64(h.limits.DecodedRatio) > h.wire:
 		out.Limit("decoded-ratio", h.limits.DecodedRatio, "a body grows more when decompressed; it is not hashed", h.wire)
 	default:
-		e.DecodedBytes = h.count
-		e.SHA256 = hex.EncodeToString(h.sum.Sum(nil))
+		return h.count, hex.EncodeToString(h.sum.Sum(nil)), true
 	}
+	return 0, "", false
 }
 
 // source is the body as the libraries pull it.
 type source struct {
-	h     *hasher
+	h     *Reader
 	yield func(struct{}) bool
 }
 
@@ -158,7 +180,7 @@ func (e *codingError) Error() string {
 }
 
 // decode is the coroutine: the last coding applied is undone first.
-func (h *hasher) decode(list []string, yield func(struct{}) bool) (err error) {
+func (h *Reader) decode(list []string, yield func(struct{}) bool) (err error) {
 	if len(list) > h.limits.Nesting {
 		return &codingError{coding: h.coding}
 	}
@@ -177,8 +199,7 @@ func (h *hasher) decode(list []string, yield func(struct{}) bool) (err error) {
 	buf := make([]byte, 32<<10)
 	for {
 		n, err := r.Read(buf)
-		h.sum.Write(buf[:n])
-		h.count += int64(n)
+		h.take(buf[:n])
 		if err == io.EOF {
 			return nil
 		}
@@ -190,7 +211,7 @@ func (h *hasher) decode(list []string, yield func(struct{}) bool) (err error) {
 
 // layer undoes one coding.
 type layer struct {
-	h      *hasher
+	h      *Reader
 	coding string
 	raw    *bufio.Reader
 	r      io.Reader
