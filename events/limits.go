@@ -35,6 +35,10 @@ type Limits struct {
 	FoldKeys        int `limit:"fold-keys" default:"1000000" doc:"keys held by one analysis; the least recently used is answered early"`
 	FoldSamples     int `limit:"fold-samples" default:"1024" doc:"samples kept exactly for one median; beyond it is a histogram (1 % wide)"`
 	FoldPending     int `limit:"fold-pending" default:"4096" doc:"open questions held under one key of an analysis"`
+	POP3Line        int `limit:"pop3-line" default:"8192" doc:"bytes of one line of POP3 outside messages"`
+	POP3Lines       int `limit:"pop3-lines" default:"65536" doc:"lines kept of one multi-line reply of POP3"`
+	IMAPLine        int `limit:"imap-line" default:"65535" doc:"bytes of text of one IMAP command or response, without literals"`
+	IMAPLiterals    int `limit:"imap-literals" default:"4096" doc:"literals listed of one IMAP command or response"`
 }
 
 // DefaultLimits are the limits when nothing else is said.
