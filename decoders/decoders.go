@@ -73,6 +73,17 @@ type Datagram interface {
 	Packet(w Window, out Sink) error
 }
 
+// DatagramEnder is a Datagram that is told when its flow is over; not those
+// that are Shared.
+type DatagramEnder interface {
+	Datagram
+	End(why events.Ending, out Sink)
+}
+
+// GapUnknown is what a carrier tells Feed.Gap when it knows that bytes are
+// lost, but not how many (uTP counts packets): more than any message has.
+const GapUnknown int64 = 1 << 40
+
 // Feed takes the bytes of a stream carried inside another (see Sink.Open).
 // Its methods deliver synchronously; bytes are borrowed until return. Whoever
 // opened it calls End for both sides when it is over (also for a side that
@@ -161,6 +172,10 @@ type Proto struct {
 	// Shared: a Datagram keeps nothing between packets, so that one (a worker)
 	// serves all flows.
 	Shared bool
+	// Trial: a Datagram that says nothing (no events, no Open) before it is
+	// certain, so that it may try the packets for which Probe says Maybe, on
+	// any port. It errs once they cannot be of its protocol.
+	Trial bool
 	// Encrypted: recognised, but what it carries cannot be read.
 	Encrypted bool
 	// Doc is one line for `wiretale protocols`.

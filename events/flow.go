@@ -43,6 +43,9 @@ type FlowGap struct {
 	Reason   string `json:"reason"` // acked, full, end, snaplen
 	Bytes    int64  `json:"bytes"`
 	Offset   int64  `json:"offset"` // stream offset of the first lost byte
+	// Packets were lost, where their bytes cannot be known (uTP): Bytes and
+	// Offset are 0.
+	Packets int64 `json:"packets,omitzero"`
 }
 
 // FlowLimit says that a limit was reached and what was given up for it.

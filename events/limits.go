@@ -39,6 +39,7 @@ type Limits struct {
 	POP3Lines       int `limit:"pop3-lines" default:"65536" doc:"lines kept of one multi-line reply of POP3"`
 	IMAPLine        int `limit:"imap-line" default:"65535" doc:"bytes of text of one IMAP command or response, without literals"`
 	IMAPLiterals    int `limit:"imap-literals" default:"4096" doc:"literals listed of one IMAP command or response"`
+	UTPConnections  int `limit:"utp-connections" default:"64" doc:"uTP connections held of one UDP flow; the oldest goes"`
 }
 
 // DefaultLimits are the limits when nothing else is said.

@@ -81,6 +81,7 @@ func tight() *events.Limits {
 	l.DecodedBytes = 1 << 16
 	l.DecodedRatio = 100
 	l.DNSRecords = 64
+	l.UTPConnections = 2
 	return &l
 }
 

@@ -59,6 +59,11 @@ func playPackets(p decoders.Proto, c Conversation, out *sink) {
 			out.emit(ch.From, &events.FlowViolation{Protocol: p.Name, Reason: err.Error()}, false)
 		}
 	}
+	if d, ok := d.(decoders.DatagramEnder); ok {
+		out.calling = true
+		d.End(events.EndCaptureOver, out)
+		out.calling = false
+	}
 }
 
 func playStream(p decoders.Proto, c Conversation, out *sink) {
