@@ -2,10 +2,13 @@ package events
 
 // BitTorrentHandshake opens the peer wire (BEP 3), one of each side.
 type BitTorrentHandshake struct {
-	InfoHash   string `json:"info_hash"` // hex
-	PeerID     string `json:"peer_id"`   // hex
-	Client     string `json:"client,omitzero"`
-	Reserved   string `json:"reserved"` // hex
+	InfoHash string `json:"info_hash"` // hex
+	PeerID   string `json:"peer_id"`   // hex
+	Client   string `json:"client,omitzero"`
+	Reserved string `json:"reserved"` // hex
+	// Encryption is "mse" where the connection begins as Message Stream
+	// Encryption does; nothing else is known of it then.
+	Encryption string `json:"encryption,omitzero"`
 	FirstFrame uint64 `json:"first_frame"`
 }
 
@@ -17,16 +20,22 @@ type BitTorrentMessage struct {
 	Begin    *uint32 `json:"begin,omitempty"`
 	Length   *uint32 `json:"length,omitempty"` // of the block asked for or carried
 	Pieces   string  `json:"pieces,omitzero"`  // bitfield, hex
-	Port     uint16  `json:"port,omitzero"`
+	Port     uint16  `json:"port,omitzero"`    // of the DHT (BEP 5); of the extension handshake: p, where the sender listens
 	InfoHash string  `json:"info_hash,omitzero"`
+	Bytes    uint32  `json:"bytes"` // of the message, as its length prefix says: without the prefix itself
 
-	Extension  string            `json:"extension,omitzero"`   // BEP 10: handshake, ut_metadata, ut_pex, … or its number
-	Extensions map[string]uint8  `json:"extensions,omitempty"` // of the extension handshake: m
-	Client     string            `json:"client,omitzero"`      // of the extension handshake: v
-	Metadata   *BitTorrentMeta   `json:"metadata,omitempty"`   // ut_metadata (BEP 9)
-	Peers      []string          `json:"peers,omitempty"`      // ut_pex (BEP 11): added
-	Dropped    []string          `json:"dropped,omitempty"`
-	Hashes     *BitTorrentHashes `json:"hashes,omitempty"` // BEP 52
+	Extension  string           `json:"extension,omitzero"`   // BEP 10: handshake, ut_metadata, ut_pex, … or its number
+	Extensions map[string]uint8 `json:"extensions,omitempty"` // of the extension handshake: m
+	// ExtensionID is the number that stands for Extension: what the receiver
+	// asked for in its extension handshake.
+	ExtensionID  *uint8            `json:"extension_id,omitempty"`
+	MetadataSize int64             `json:"metadata_size,omitzero"` // of the extension handshake: bytes of the info dictionary
+	Queue        int64             `json:"queue,omitzero"`         // of the extension handshake: reqq, requests that may wait
+	Client       string            `json:"client,omitzero"`        // of the extension handshake: v
+	Metadata     *BitTorrentMeta   `json:"metadata,omitempty"`     // ut_metadata (BEP 9)
+	Peers        []string          `json:"peers,omitempty"`        // ut_pex (BEP 11): added
+	Dropped      []string          `json:"dropped,omitempty"`
+	Hashes       *BitTorrentHashes `json:"hashes,omitempty"` // BEP 52
 
 	Complete   bool   `json:"complete"`
 	FirstFrame uint64 `json:"first_frame"`
@@ -62,22 +71,37 @@ type TrackerRequest struct {
 	Downloaded *int64   `json:"downloaded,omitempty"`
 	Left       *int64   `json:"left,omitempty"`
 	Event      string   `json:"event,omitzero"` // started, stopped, completed
+	IP         string   `json:"ip,omitzero"`    // address that the client says it has
+	NumWant    *int64   `json:"numwant,omitempty"`
 	FirstFrame uint64   `json:"first_frame"`
 }
 
 // TrackerResponse answers a TrackerRequest.
 type TrackerResponse struct {
-	Tracker      string   `json:"transport"`
-	Action       string   `json:"action"`
-	Interval     int64    `json:"interval,omitzero"` // seconds
-	Seeders      *int64   `json:"seeders,omitempty"`
-	Leechers     *int64   `json:"leechers,omitempty"`
-	Completed    *int64   `json:"completed,omitempty"` // of a scrape
-	Peers        []string `json:"peers,omitempty"`     // address and port
-	Failure      string   `json:"failure,omitzero"`
-	Warning      string   `json:"warning,omitzero"`
-	RequestFrame uint64   `json:"request_frame,omitzero"`
-	FirstFrame   uint64   `json:"first_frame"`
+	Tracker     string   `json:"transport"`
+	Action      string   `json:"action"`
+	Interval    int64    `json:"interval,omitzero"` // seconds
+	Seeders     *int64   `json:"seeders,omitempty"`
+	Leechers    *int64   `json:"leechers,omitempty"`
+	Completed   *int64   `json:"completed,omitempty"`   // of a scrape
+	Peers       []string `json:"peers,omitempty"`       // address and port
+	MinInterval int64    `json:"min_interval,omitzero"` // seconds
+	ExternalIP  string   `json:"external_ip,omitzero"`  // address from which the tracker was asked (BEP 24)
+	// Files are the torrents of a scrape that answers for several; for one
+	// alone, its counts stand above.
+	Files        []TrackerFile `json:"files,omitempty"`
+	Failure      string        `json:"failure,omitzero"`
+	Warning      string        `json:"warning,omitzero"`
+	RequestFrame uint64        `json:"request_frame,omitzero"`
+	FirstFrame   uint64        `json:"first_frame"`
+}
+
+// TrackerFile are the counts of one torrent in the answer to a scrape.
+type TrackerFile struct {
+	InfoHash  string `json:"info_hash"` // hex
+	Seeders   int64  `json:"seeders"`
+	Leechers  int64  `json:"leechers"`
+	Completed int64  `json:"completed"` // downloads, ever
 }
 
 // BitTorrentLSD is a local peer discovery announcement (BEP 14).

@@ -40,6 +40,12 @@ type Limits struct {
 	IMAPLine        int `limit:"imap-line" default:"65535" doc:"bytes of text of one IMAP command or response, without literals"`
 	IMAPLiterals    int `limit:"imap-literals" default:"4096" doc:"literals listed of one IMAP command or response"`
 	UTPConnections  int `limit:"utp-connections" default:"64" doc:"uTP connections held of one UDP flow; the oldest goes"`
+	TorrentMessage  int `limit:"torrent-message" default:"65536" doc:"bytes held of one BitTorrent message; blocks of pieces are never held"`
+	TorrentSearch   int `limit:"torrent-search" default:"262144" doc:"bytes passed over after a loss while the next BitTorrent message is looked for"`
+	TorrentRuns     int `limit:"torrent-runs" default:"8" doc:"pieces being written out at once, each side of a BitTorrent connection"`
+	TrackerBody     int `limit:"tracker-body" default:"1048576" doc:"bytes held of one answer of a BitTorrent tracker"`
+	BencodeItems    int `limit:"bencode-items" default:"65536" doc:"values in one bencoded message"`
+	BencodeDepth    int `limit:"bencode-depth" default:"16" doc:"lists and dictionaries of a bencoded message, one inside another (64 at most)"`
 }
 
 // DefaultLimits are the limits when nothing else is said.

@@ -82,6 +82,12 @@ func tight() *events.Limits {
 	l.DecodedRatio = 100
 	l.DNSRecords = 64
 	l.UTPConnections = 2
+	l.TorrentMessage = 256
+	l.TorrentSearch = 512
+	l.TorrentRuns = 2
+	l.TrackerBody = 512
+	l.BencodeItems = 16
+	l.BencodeDepth = 3
 	return &l
 }
 
