@@ -174,7 +174,8 @@ type Proto struct {
 	Shared bool
 	// Trial: a Datagram that says nothing (no events, no Open) before it is
 	// certain, so that it may try the packets for which Probe says Maybe, on
-	// any port. It errs once they cannot be of its protocol.
+	// any port. Its first event is made whatever Want says: it shows that it is
+	// certain. It errs once the packets cannot be of its protocol.
 	Trial bool
 	// Encrypted: recognised, but what it carries cannot be read.
 	Encrypted bool

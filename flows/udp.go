@@ -74,53 +74,103 @@ func (w *Worker) datagram(r *record, o *op) {
 			}
 			return
 		case decoders.Maybe:
-			if slices.Contains(x.UDPPorts, r.loPort) || slices.Contains(x.UDPPorts, r.hiPort) {
+			if x.Trial || slices.Contains(x.UDPPorts, r.loPort) || slices.Contains(x.UDPPorts, r.hiPort) {
 				maybe |= 1 << i
 			}
 		}
 	}
+	undecided := false
 	for i := range w.protos {
 		if maybe&(1<<i) == 0 {
 			continue
 		}
-		if err := w.read(r, i, "port", &win); err == nil && w.sink.said {
-			w.detected(r, i)
+		switch w.try(r, i, "port", &win) {
+		case spoke:
 			return
+		case waits:
+			undecided = true
 		}
-		w.dropUDP(r)
+	}
+	if undecided {
+		return // those on trial give up on their own
 	}
 	if c.tries++; c.tries >= udpTries {
 		c.tries = udpUnknown
+		w.dropUDP(r)
 	}
 }
 
+// outcome is what became of a packet that may be of a protocol.
+type outcome uint8
+
+const (
+	refused outcome = iota // it is not, or nothing was said
+	waits                  // on trial: not certain yet
+	spoke                  // it is, and was read
+)
+
+// try lets a protocol read a packet of which it is not certain; by is how it
+// would be detected, unless it is on trial, which only content decides.
+func (w *Worker) try(r *record, i int, by string, win *decoders.Window) outcome {
+	x := &w.protos[i]
+	if x.Trial && by != "" {
+		by = "content"
+	}
+	err := w.readAs(r, i, by, false, win)
+	switch {
+	case err == nil && w.sink.said:
+		w.detected(r, i)
+		return spoke
+	case err == nil && x.Trial:
+		return waits
+	}
+	w.dropDecoder(r, i)
+	return refused
+}
+
 // readOther lets another protocol read a packet of a flow that is not of the
-// protocol seen last.
+// protocol seen last. It is false where none does, nor may.
 func (w *Worker) readOther(r *record, p []byte, win *decoders.Window) bool {
 	was := int(r.conv.proto - 1)
 	name, layer := w.sink.proto, w.sink.layer
+	var said uint64
+	if r.conv.heavy != 0 {
+		said = w.udp[r.conv.heavy-1].said
+	}
+	undecided := false
 	for i := range w.protos {
 		x := &w.protos[i]
 		if i == was || x.Datagram == nil {
 			continue
 		}
-		if v, _ := x.Probe(win.From, p); v != decoders.Yes {
+		v, _ := x.Probe(win.From, p)
+		known := said&(1<<i) != 0
+		if v == decoders.No || v == decoders.Maybe && !known && !x.Trial {
 			continue
 		}
-		u := w.udpConn(r)
-		u.said |= 1 << was
 		by := "content"
-		if u.said&(1<<i) != 0 {
+		if known {
 			by = ""
 		}
-		if w.read(r, i, by, win) == nil {
-			u.said |= 1 << i
-			w.detected(r, i)
-			return true
+		if v == decoders.Maybe && !known {
+			switch w.try(r, i, by, win) {
+			case waits:
+				undecided = true
+				continue
+			case refused:
+				continue
+			}
+		} else if w.readAs(r, i, by, false, win) != nil {
+			continue
+		} else if !w.sink.announced {
+			w.sink.announce()
 		}
+		w.udpConn(r).said |= 1<<was | 1<<i
+		w.detected(r, i)
+		return true
 	}
 	w.sink.proto, w.sink.layer = name, layer
-	return false
+	return undecided
 }
 
 func (r *record) serverPort() uint16 {
@@ -133,10 +183,16 @@ func (r *record) serverPort() uint16 {
 // read lets protocol i read one packet. by: how it was detected just now, ""
 // if that was told before.
 func (w *Worker) read(r *record, i int, by string, win *decoders.Window) error {
+	return w.readAs(r, i, by, by == "content", win)
+}
+
+// readAs is read; aloud: that it was detected is told before, not when the
+// decoder has something to say.
+func (w *Worker) readAs(r *record, i int, by string, aloud bool, win *decoders.Window) error {
 	p := &w.protos[i]
 	s := &w.sink
 	*s = udpSink{w: w, r: r, proto: i, by: by, announced: by == "", layer: w.layers.join("udp", p.Name)}
-	if by == "content" {
+	if aloud {
 		s.announce()
 	}
 	var dec decoders.Datagram
@@ -179,6 +235,18 @@ func (u *udpConn) decoder(w *Worker, r *record, i int) decoders.Datagram {
 	return dec
 }
 
+// dropDecoder forgets protocol i on this flow.
+func (w *Worker) dropDecoder(r *record, i int) {
+	if r.conv.heavy == 0 {
+		return
+	}
+	u := w.udp[r.conv.heavy-1]
+	u.decs = slices.DeleteFunc(u.decs, func(d udpDecoder) bool { return d.proto == i })
+	if len(u.decs) == 0 && len(u.kids) == 0 && u.said == 0 {
+		w.dropUDP(r)
+	}
+}
+
 func (w *Worker) dropUDP(r *record) {
 	if r.conv.heavy != 0 {
 		w.udp[r.conv.heavy-1] = nil
@@ -189,6 +257,13 @@ func (w *Worker) dropUDP(r *record) {
 
 func (w *Worker) endUDP(r *record, why events.Ending) {
 	u := w.udp[r.conv.heavy-1]
+	for _, d := range u.decs {
+		if e, ok := d.dec.(decoders.DatagramEnder); ok {
+			// Who never was certain has nothing to say.
+			w.sink = udpSink{w: w, r: r, proto: d.proto, announced: true, layer: w.layers.join("udp", w.protos[d.proto].Name)}
+			e.End(why, &w.sink)
+		}
+	}
 	for len(u.kids) > 0 { // a kid that is over leaves the list
 		k := u.kids[0]
 		k.end(events.FromClient, why)
@@ -235,6 +310,10 @@ func (s *udpSink) Limit(name string, value int, reason string, b int64) {
 
 // Open implements decoders.Sink.
 func (s *udpSink) Open(next decoders.Next) decoders.Feed {
+	s.said = true
+	if !s.announced {
+		s.announce()
+	}
 	k := &node{w: s.w, r: s.r, path: s.layer, layer: s.layer, depth: 1}
 	k.join(&s.w.udpConn(s.r).kids)
 	k.start(next, "named")
