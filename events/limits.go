@@ -46,6 +46,14 @@ type Limits struct {
 	TrackerBody     int `limit:"tracker-body" default:"1048576" doc:"bytes held of one answer of a BitTorrent tracker"`
 	BencodeItems    int `limit:"bencode-items" default:"65536" doc:"values in one bencoded message"`
 	BencodeDepth    int `limit:"bencode-depth" default:"16" doc:"lists and dictionaries of a bencoded message, one inside another (64 at most)"`
+	FTPLine         int `limit:"ftp-line" default:"8192" doc:"bytes of one line of FTP"`
+	FTPReply        int `limit:"ftp-reply" default:"65536" doc:"bytes of the lines of one FTP reply"`
+	MailHeader      int `limit:"mail-header" default:"262144" doc:"bytes of the headers of one mail message, its parts' too"`
+	MailParts       int `limit:"mail-parts" default:"1000" doc:"MIME parts listed of one mail message"`
+	MailNesting     int `limit:"mail-nesting" default:"50" doc:"multiparts and messages, one inside another, of one mail message"`
+	MailRecipients  int `limit:"mail-recipients" default:"1000" doc:"recipients of one SMTP transaction that are listed"`
+	SMTPLine        int `limit:"smtp-line" default:"16384" doc:"bytes of one SMTP command or reply line"`
+	SMTPReply       int `limit:"smtp-reply" default:"65536" doc:"bytes of the lines of one SMTP reply"`
 }
 
 // DefaultLimits are the limits when nothing else is said.

@@ -3,21 +3,24 @@ package events
 // MailMessage is one message (RFC 5322) at its last byte, or where it broke
 // off. Header texts are decoded (RFC 2047); Headers are as on the wire.
 type MailMessage struct {
-	Via          string     `json:"via"` // smtp, pop3, imap
-	EnvelopeFrom string     `json:"envelope_from,omitzero"`
-	EnvelopeTo   []string   `json:"envelope_to,omitempty"`
-	From         string     `json:"from,omitzero"`
-	To           string     `json:"to,omitzero"`
-	Cc           string     `json:"cc,omitzero"`
-	Subject      string     `json:"subject,omitzero"`
-	Date         string     `json:"date,omitzero"`
-	MessageID    string     `json:"message_id,omitzero"`
-	Headers      []Header   `json:"headers"`
-	Parts        []MailPart `json:"parts"` // depth first
-	Bytes        int64      `json:"bytes"` // without dot-stuffing
-	Complete     bool       `json:"complete"`
-	Missing      int64      `json:"missing,omitzero"`
-	FirstFrame   uint64     `json:"first_frame"`
+	Via          string   `json:"via"` // smtp, pop3, imap
+	EnvelopeFrom string   `json:"envelope_from,omitzero"`
+	EnvelopeTo   []string `json:"envelope_to,omitempty"`
+	From         string   `json:"from,omitzero"`
+	To           string   `json:"to,omitzero"`
+	Cc           string   `json:"cc,omitzero"`
+	Subject      string   `json:"subject,omitzero"`
+	Date         string   `json:"date,omitzero"`
+	MessageID    string   `json:"message_id,omitzero"`
+	// Section is what was asked for where it is not the whole message ("TOP 10",
+	// "BODY[1.2]").
+	Section    string     `json:"section,omitzero"`
+	Headers    []Header   `json:"headers"`
+	Parts      []MailPart `json:"parts"` // depth first
+	Bytes      int64      `json:"bytes"` // without dot-stuffing
+	Complete   bool       `json:"complete"`
+	Missing    int64      `json:"missing,omitzero"`
+	FirstFrame uint64     `json:"first_frame"` // of its first byte; 0: it is empty
 }
 
 // MailPart is one MIME part (RFC 2046). A message that is not MIME has one.
@@ -27,9 +30,11 @@ type MailPart struct {
 	Encoding    string `json:"encoding,omitzero"` // Content-Transfer-Encoding, lower case
 	Disposition string `json:"disposition,omitzero"`
 	Depth       int    `json:"depth,omitzero"` // 0: the message itself
-	Bytes       int64  `json:"bytes"`          // after transfer-decoding; of a multipart 0
-	SHA256      string `json:"sha256,omitzero"`
-	Complete    bool   `json:"complete"`
+	// Bytes is the size after transfer-decoding: of a message/rfc822 all of it,
+	// of a multipart 0. Bytes that were not captured are not in it.
+	Bytes    int64  `json:"bytes"`
+	SHA256   string `json:"sha256,omitzero"`
+	Complete bool   `json:"complete"`
 }
 
 // Kind is the stable name.

@@ -5,6 +5,7 @@ import (
 	"github.com/wiretale/wiretale/decoders"
 	"github.com/wiretale/wiretale/decoders/dns"
 	"github.com/wiretale/wiretale/decoders/http1"
+	"github.com/wiretale/wiretale/decoders/mail"
 	"github.com/wiretale/wiretale/decoders/opaque"
 )
 
@@ -13,6 +14,7 @@ func Protos() []decoders.Proto {
 	return []decoders.Proto{
 		dns.Proto,
 		http1.Proto,
+		mail.Proto,
 		opaque.TLS,
 		opaque.SSH,
 		opaque.DTLS,

@@ -88,6 +88,14 @@ func tight() *events.Limits {
 	l.TrackerBody = 512
 	l.BencodeItems = 16
 	l.BencodeDepth = 3
+	l.FTPLine = 256
+	l.FTPReply = 512
+	l.MailHeader = 1024
+	l.MailParts = 8
+	l.MailNesting = 4
+	l.MailRecipients = 4
+	l.SMTPLine = 512
+	l.SMTPReply = 2048
 	return &l
 }
 
