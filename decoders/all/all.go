@@ -7,6 +7,7 @@ import (
 	"github.com/wiretale/wiretale/decoders/http1"
 	"github.com/wiretale/wiretale/decoders/mail"
 	"github.com/wiretale/wiretale/decoders/opaque"
+	"github.com/wiretale/wiretale/decoders/pop3"
 )
 
 // Protos are all protocols, in the order in which they are probed.
@@ -15,6 +16,7 @@ func Protos() []decoders.Proto {
 		dns.Proto,
 		http1.Proto,
 		mail.Proto,
+		pop3.Proto,
 		opaque.TLS,
 		opaque.SSH,
 		opaque.DTLS,

@@ -24,6 +24,10 @@ var seeds = []decodertest.Conversation{
 		decodertest.Lost(events.FromServer, 9),
 		decodertest.Server("HTTP/1.0 200 OK\r\n\r\nto the end"),
 		decodertest.Over(events.FromServer, events.EndFIN)),
+	decodertest.Talk("pop3",
+		decodertest.Server("+OK ready\r\n"),
+		decodertest.Client("AUTH PLAIN\r\nAAAA\r\nUIDL\r\nRETR 1\r\nSTLS\r\n"),
+		decodertest.Server("+ \r\n+OK\r\n+OK\r\n1 a\r\n.\r\n+OK\r\nA: b\r\n\r\n..\r\n.\r\n-ERR\r\n")),
 }
 
 func TestSeeds(t *testing.T) {
