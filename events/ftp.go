@@ -2,8 +2,8 @@ package events
 
 // FTPCommand is one command line of FTP (RFC 959).
 type FTPCommand struct {
-	Verb       string `json:"verb"` // upper case
-	Args       string `json:"args,omitzero"`
+	Verb string `json:"verb"` // upper case
+	Args string `json:"args,omitzero"`
 	// DataHost and DataPort are where PORT, EPRT or LPRT asks the server to
 	// connect to, as written; a port of 0 could not be read.
 	DataHost   string `json:"data_host,omitzero"`
