@@ -4,10 +4,12 @@ package all
 import (
 	"github.com/wiretale/wiretale/decoders"
 	"github.com/wiretale/wiretale/decoders/dns"
+	"github.com/wiretale/wiretale/decoders/ftp"
 	"github.com/wiretale/wiretale/decoders/http1"
 	"github.com/wiretale/wiretale/decoders/mail"
 	"github.com/wiretale/wiretale/decoders/opaque"
 	"github.com/wiretale/wiretale/decoders/pop3"
+	"github.com/wiretale/wiretale/decoders/websocket"
 )
 
 // Protos are all protocols, in the order in which they are probed.
@@ -15,6 +17,9 @@ func Protos() []decoders.Proto {
 	return []decoders.Proto{
 		dns.Proto,
 		http1.Proto,
+		websocket.Proto,
+		ftp.Proto,
+		ftp.Data,
 		mail.Proto,
 		pop3.Proto,
 		opaque.TLS,
