@@ -54,6 +54,10 @@ type Limits struct {
 	MailRecipients  int `limit:"mail-recipients" default:"1000" doc:"recipients of one SMTP transaction that are listed"`
 	SMTPLine        int `limit:"smtp-line" default:"16384" doc:"bytes of one SMTP command or reply line"`
 	SMTPReply       int `limit:"smtp-reply" default:"65536" doc:"bytes of the lines of one SMTP reply"`
+	QUICConnections int `limit:"quic-connections" default:"16" doc:"QUIC connections followed on one flow; the oldest goes"`
+	QUICCrypto      int `limit:"quic-crypto" default:"65536" doc:"bytes of a handshake in QUIC that wait for those before them, each side"`
+	TLSHandshake    int `limit:"tls-handshake" default:"131072" doc:"bytes of one TLS handshake message"`
+	TLSCertificates int `limit:"tls-certificates" default:"64" doc:"certificates told of one TLS chain"`
 }
 
 // DefaultLimits are the limits when nothing else is said.
