@@ -129,6 +129,23 @@ type DHTMessage struct {
 	Message     string   `json:"message,omitzero"`
 	// RequestFrame is the frame of the query that this answers.
 	RequestFrame uint64 `json:"request_frame,omitzero"`
+
+	Version         string   `json:"version,omitzero"`          // v, hex
+	ExternalAddress string   `json:"external_address,omitzero"` // BEP 42: of the receiver, as the sender sees it
+	Want            []string `json:"want,omitempty"`            // BEP 32: n4, n6
+	ReadOnly        bool     `json:"read_only,omitzero"`        // BEP 43
+	Flags           []string `json:"flags,omitempty"`           // BEP 33: scrape, noseed, seed
+	SeedFilter      string   `json:"seed_filter,omitzero"`      // BEP 33: BFsd, hex
+	PeerFilter      string   `json:"peer_filter,omitzero"`      // BEP 33: BFpe, hex
+	Samples         []string `json:"samples,omitempty"`         // BEP 51: info hashes, hex
+	Num             *int64   `json:"num,omitempty"`             // BEP 51: info hashes stored
+	Interval        *int64   `json:"interval,omitempty"`        // BEP 51: seconds to the next samples
+	Key             string   `json:"key,omitzero"`              // BEP 44: public key, hex
+	Salt            string   `json:"salt,omitzero"`             // BEP 44: hex
+	Signature       string   `json:"signature,omitzero"`        // BEP 44: hex
+	Seq             *int64   `json:"seq,omitempty"`             // BEP 44
+	CAS             *int64   `json:"cas,omitempty"`             // BEP 44
+	ValueBytes      int      `json:"value_bytes,omitzero"`      // BEP 44: length of v as it stands, bencoded
 }
 
 // UTPSegment is one packet of uTP (BEP 29).
