@@ -9,6 +9,7 @@ import (
 	"github.com/wiretale/wiretale/decoders/mail"
 	"github.com/wiretale/wiretale/decoders/opaque"
 	"github.com/wiretale/wiretale/decoders/pop3"
+	"github.com/wiretale/wiretale/decoders/tls"
 	"github.com/wiretale/wiretale/decoders/websocket"
 )
 
@@ -22,7 +23,7 @@ func Protos() []decoders.Proto {
 		ftp.Data,
 		mail.Proto,
 		pop3.Proto,
-		opaque.TLS,
+		tls.Proto,
 		opaque.SSH,
 		opaque.DTLS,
 		opaque.QUIC,

@@ -10,11 +10,6 @@ import (
 
 // The protocols.
 var (
-	TLS = decoders.Proto{
-		Name: "tls", TCPPorts: []uint16{443, 465, 563, 636, 853, 989, 990, 992, 993, 994, 995, 5061, 5223, 6697, 8443},
-		Probe: probeTLS, Stream: newStream, Encrypted: true,
-		Doc: "TLS 1.0 to 1.3 and SSL 3.0: recognised, not decrypted",
-	}
 	SSH = decoders.Proto{
 		Name: "ssh", TCPPorts: []uint16{22},
 		Probe: probeSSH, Stream: newStream, Encrypted: true,
@@ -40,7 +35,7 @@ var (
 // Protos are all protocols of this package, in the order in which they are
 // probed.
 func Protos() []decoders.Proto {
-	return []decoders.Proto{TLS, SSH, DTLS, QUIC, WireGuard}
+	return []decoders.Proto{SSH, DTLS, QUIC, WireGuard}
 }
 
 // closed takes everything and says nothing. It has no state, so that one
