@@ -96,6 +96,8 @@ func tight() *events.Limits {
 	l.MailRecipients = 4
 	l.SMTPLine = 512
 	l.SMTPReply = 2048
+	l.QUICConnections = 2
+	l.QUICCrypto = 1024
 	return &l
 }
 
