@@ -9,6 +9,7 @@ import (
 	"github.com/wiretale/wiretale/decoders/mail"
 	"github.com/wiretale/wiretale/decoders/opaque"
 	"github.com/wiretale/wiretale/decoders/pop3"
+	"github.com/wiretale/wiretale/decoders/quic"
 	"github.com/wiretale/wiretale/decoders/tls"
 	"github.com/wiretale/wiretale/decoders/websocket"
 )
@@ -26,7 +27,7 @@ func Protos() []decoders.Proto {
 		tls.Proto,
 		opaque.SSH,
 		opaque.DTLS,
-		opaque.QUIC,
+		quic.Proto,
 		opaque.WireGuard,
 	}
 }

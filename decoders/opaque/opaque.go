@@ -15,11 +15,6 @@ var (
 		Probe: probeSSH, Stream: newStream, Encrypted: true,
 		Doc: "SSH: recognised, not decrypted",
 	}
-	QUIC = decoders.Proto{
-		Name: "quic", UDPPorts: []uint16{443, 853, 8443},
-		Probe: probeQUIC, Datagram: newDatagram, Shared: true, Encrypted: true,
-		Doc: "QUIC (versions 1 and 2, drafts, Google's): recognised, not decrypted",
-	}
 	DTLS = decoders.Proto{
 		Name:  "dtls",
 		Probe: probeDTLS, Datagram: newDatagram, Shared: true, Encrypted: true,
@@ -35,7 +30,7 @@ var (
 // Protos are all protocols of this package, in the order in which they are
 // probed.
 func Protos() []decoders.Proto {
-	return []decoders.Proto{SSH, DTLS, QUIC, WireGuard}
+	return []decoders.Proto{SSH, DTLS, WireGuard}
 }
 
 // closed takes everything and says nothing. It has no state, so that one

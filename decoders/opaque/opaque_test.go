@@ -35,16 +35,6 @@ func TestProbes(t *testing.T) {
 		{"SSH 1.99", SSH, s, []byte("SSH-1.99-x\n"), decoders.Yes, s},
 		{"SSH front", SSH, c, []byte("SSH-"), decoders.Maybe, c},
 		{"not SSH", SSH, c, []byte("SSHD ready"), decoders.No, c},
-		// RFC 9001 appendix A.2: the client's Initial, header as sent.
-		{"Initial", QUIC, c, pad(x("c0 00000001 08 8394c8f03e515708 00 00 449e 7b9aec34"), 1200), decoders.Yes, c},
-		{"Initial that does not fit", QUIC, c, pad(x("c0 00000001 08 8394c8f03e515708 00 00 449e"), 200), decoders.No, c},
-		// RFC 9369 appendix A.4: Retry of version 2 is type 0.
-		{"v2 Retry", QUIC, c, x("cf 6b3343cf 00 08 f067a5502a4262b5 746f6b656e c8646ce8bfe33952d955543665dcc7b6"), decoders.Yes, s},
-		{"version negotiation", QUIC, c, x("80 00000000 01 aa 01 bb 1a2a3a4a 00000001"), decoders.Yes, s},
-		{"unknown version", QUIC, c, pad(x("c0 12345678 08 8394c8f03e515708 00 00 449e"), 1200), decoders.No, c},
-		{"Q043", QUIC, s, pad(x("0d 1122334455667788 51303433 01"), 100), decoders.Yes, c},
-		{"short header", QUIC, c, pad(x("41"), 60), decoders.Maybe, c},
-		{"DNS", QUIC, c, pad(x("1234 8180 0001"), 60), decoders.No, c},
 		{"DTLS ClientHello", DTLS, s, pad(x("16 feff 0000 000000000000 006c 01 000060 0000 000000 000060 fefd"), 121), decoders.Yes, c},
 		{"DTLS HelloVerifyRequest", DTLS, c, pad(x("16 feff 0000 000000000000 001f 03 000013 0000 000000 000013 feff 10"), 44), decoders.Yes, s},
 		{"DTLS cut", DTLS, c, pad(x("16 feff 0000 000000000000 006c 01 000060 0000 000000 000060"), 60), decoders.No, c},
@@ -86,7 +76,6 @@ func TestTakesEverything(t *testing.T) {
 }
 
 func FuzzProbes(f *testing.F) {
-	f.Add(pad(x("c0 00000001 08 8394c8f03e515708 00 00 449e 7b9aec34"), 1200))
 	f.Add(pad(x("16 feff 0000 000000000000 006c 01 000060 0000 000000 000060 fefd"), 121))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		for _, p := range Protos() {
