@@ -74,6 +74,11 @@ type TrackerRequest struct {
 	IP         string   `json:"ip,omitzero"`    // address that the client says it has
 	NumWant    *int64   `json:"numwant,omitempty"`
 	FirstFrame uint64   `json:"first_frame"`
+
+	// Of UDP (BEP 15), hex; the path and query of its URL (BEP 41).
+	Transaction  string `json:"transaction,omitzero"`
+	ConnectionID string `json:"connection_id,omitzero"`
+	URL          string `json:"url,omitzero"`
 }
 
 // TrackerResponse answers a TrackerRequest.
@@ -94,11 +99,15 @@ type TrackerResponse struct {
 	Warning      string        `json:"warning,omitzero"`
 	RequestFrame uint64        `json:"request_frame,omitzero"`
 	FirstFrame   uint64        `json:"first_frame"`
+
+	// Of UDP (BEP 15), hex.
+	Transaction  string `json:"transaction,omitzero"`
+	ConnectionID string `json:"connection_id,omitzero"`
 }
 
 // TrackerFile are the counts of one torrent in the answer to a scrape.
 type TrackerFile struct {
-	InfoHash  string `json:"info_hash"` // hex
+	InfoHash  string `json:"info_hash,omitzero"` // hex; over UDP they are in the order of the request
 	Seeders   int64  `json:"seeders"`
 	Leechers  int64  `json:"leechers"`
 	Completed int64  `json:"completed"` // downloads, ever
