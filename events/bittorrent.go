@@ -118,6 +118,7 @@ type BitTorrentLSD struct {
 	InfoHashes []string `json:"info_hashes"` // hex
 	Port       uint16   `json:"port"`
 	Cookie     string   `json:"cookie,omitzero"`
+	Host       string   `json:"host,omitzero"` // the multicast group and port it was sent to
 }
 
 // DHTMessage is one message of the DHT (BEP 5, BEP 32).

@@ -3,14 +3,18 @@ package all
 
 import (
 	"github.com/wiretale/wiretale/decoders"
+	"github.com/wiretale/wiretale/decoders/dht"
 	"github.com/wiretale/wiretale/decoders/dns"
 	"github.com/wiretale/wiretale/decoders/ftp"
 	"github.com/wiretale/wiretale/decoders/http1"
+	"github.com/wiretale/wiretale/decoders/lsd"
 	"github.com/wiretale/wiretale/decoders/mail"
 	"github.com/wiretale/wiretale/decoders/opaque"
 	"github.com/wiretale/wiretale/decoders/pop3"
 	"github.com/wiretale/wiretale/decoders/quic"
 	"github.com/wiretale/wiretale/decoders/tls"
+	"github.com/wiretale/wiretale/decoders/udptracker"
+	"github.com/wiretale/wiretale/decoders/utp"
 	"github.com/wiretale/wiretale/decoders/websocket"
 )
 
@@ -29,5 +33,9 @@ func Protos() []decoders.Proto {
 		opaque.DTLS,
 		quic.Proto,
 		opaque.WireGuard,
+		dht.Proto,
+		udptracker.Proto,
+		utp.Proto,
+		lsd.Proto,
 	}
 }
