@@ -64,9 +64,9 @@ func hex16(v uint16) string {
 	return string([]byte{'0', 'x', digits[v>>12], digits[v>>8&15], digits[v>>4&15], digits[v&15]})
 }
 
-// alertName is a description of an alert as RFC 8446 section 6 (and the older
+// Alert is a description of an alert as RFC 8446 section 6 (and the older
 // RFCs) names it, 0xNN where it has none.
-func alertName(v byte) string {
+func Alert(v byte) string {
 	for i := range alerts {
 		if alerts[i].code == v {
 			return alerts[i].name
@@ -75,7 +75,7 @@ func alertName(v byte) string {
 	return string([]byte{'0', 'x', digits[v>>4], digits[v&15]})
 }
 
-func knownAlert(v byte) bool { return alertName(v)[0] != '0' }
+func knownAlert(v byte) bool { return Alert(v)[0] != '0' }
 
 var alerts = []struct {
 	code byte

@@ -148,7 +148,7 @@ func (c *call) alert(level, description byte) {
 		return
 	}
 	if c.s.env.Want.Has(events.KindTLSAlert) {
-		c.out.Emit(c.w.From, &events.TLSAlert{Level: [...]string{"warning", "fatal"}[level-1], Description: alertName(description)})
+		c.out.Emit(c.w.From, &events.TLSAlert{Level: [...]string{"warning", "fatal"}[level-1], Description: Alert(description)})
 	}
 	if level == 2 {
 		c.tellHandshake(false)
