@@ -8,20 +8,34 @@ type HTTP2Frame struct {
 	HTTPStream uint64   `json:"http_stream"`
 	Length     uint32   `json:"length"` // of the payload, with padding
 
-	Settings        []HTTP2Setting `json:"settings,omitempty"`
-	WindowIncrement uint32         `json:"window_increment,omitzero"`
-	ErrorCode       string         `json:"error_code,omitzero"` // NO_ERROR, …, or 0xN
-	PromisedStream  uint64         `json:"promised_stream,omitzero"`
-	Weight          int            `json:"weight,omitzero"` // 1 to 256
-	DependsOn       uint64         `json:"depends_on,omitzero"`
-	Exclusive       bool           `json:"exclusive,omitzero"`
-	LastStream      *uint64        `json:"last_stream,omitempty"`
-	// Undecodable: the header block needs HPACK state that was lost.
+	Settings          []HTTP2Setting `json:"settings,omitempty"`
+	WindowIncrement   uint32         `json:"window_increment,omitzero"`
+	ErrorCode         string         `json:"error_code,omitzero"` // NO_ERROR, …, or 0xN
+	PromisedStream    uint64         `json:"promised_stream,omitzero"`
+	Weight            int            `json:"weight,omitzero"` // 1 to 256
+	DependsOn         uint64         `json:"depends_on,omitzero"`
+	Exclusive         bool           `json:"exclusive,omitzero"`
+	LastStream        *uint64        `json:"last_stream,omitempty"`
+	Padding           int            `json:"padding,omitzero"`            // bytes of padding, without the Pad Length itself
+	Opaque            string         `json:"opaque,omitzero"`             // PING: its 8 bytes, hex
+	Debug             string         `json:"debug,omitzero"`              // GOAWAY: Additional Debug Data
+	Origins           []string       `json:"origins,omitempty"`           // ALTSVC (at most one), ORIGIN
+	Value             string         `json:"value,omitzero"`              // ALTSVC: Alt-Svc-Field-Value; PRIORITY_UPDATE: Priority Field Value
+	PrioritizedStream uint64         `json:"prioritized_stream,omitzero"` // PRIORITY_UPDATE
+	// Undecodable: this frame ends a header block that could not be read,
+	// mostly because it needs HPACK state that was lost.
 	Undecodable bool `json:"undecodable,omitzero"`
 
 	FirstFrame uint64 `json:"first_frame"`
 	FirstTime  Time   `json:"-"`
 	Offset     int64  `json:"-"` // stream offset of the frame's first byte
+
+	// What the sender of DATA, or for WINDOW_UPDATE the other side, may send
+	// from here on, in bytes (RFC 9113 section 6.9). WindowsKnown: nothing
+	// that changes them was lost. StreamWindow is 0 where HTTPStream is 0.
+	ConnectionWindow int64 `json:"-"`
+	StreamWindow     int64 `json:"-"`
+	WindowsKnown     bool  `json:"-"`
 }
 
 // HTTP2Setting is one parameter of a SETTINGS frame: its name (or 0xN) and

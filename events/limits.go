@@ -58,6 +58,9 @@ type Limits struct {
 	QUICCrypto      int `limit:"quic-crypto" default:"65536" doc:"bytes of a handshake in QUIC that wait for those before them, each side"`
 	TLSHandshake    int `limit:"tls-handshake" default:"131072" doc:"bytes of one TLS handshake message"`
 	TLSCertificates int `limit:"tls-certificates" default:"64" doc:"certificates told of one TLS chain"`
+	HTTP2Streams    int `limit:"http2-streams" default:"4096" doc:"streams of one HTTP/2 connection followed at once"`
+	HTTP2Table      int `limit:"http2-table" default:"65536" doc:"bytes of one HPACK dynamic table"`
+	HTTP2Settings   int `limit:"http2-settings" default:"64" doc:"parameters listed of one SETTINGS frame of HTTP/2"`
 }
 
 // DefaultLimits are the limits when nothing else is said.
