@@ -4,6 +4,7 @@ package all
 import (
 	"github.com/wiretale/wiretale/decoders"
 	"github.com/wiretale/wiretale/decoders/dht"
+	"github.com/wiretale/wiretale/decoders/bittorrent"
 	"github.com/wiretale/wiretale/decoders/dns"
 	"github.com/wiretale/wiretale/decoders/ftp"
 	"github.com/wiretale/wiretale/decoders/http1"
@@ -23,6 +24,7 @@ func Protos() []decoders.Proto {
 	return []decoders.Proto{
 		dns.Proto,
 		http1.Proto,
+		bittorrent.Proto,
 		websocket.Proto,
 		ftp.Proto,
 		ftp.Data,
@@ -37,5 +39,6 @@ func Protos() []decoders.Proto {
 		udptracker.Proto,
 		utp.Proto,
 		lsd.Proto,
+		bittorrent.MSE,
 	}
 }
