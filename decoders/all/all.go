@@ -3,8 +3,8 @@ package all
 
 import (
 	"github.com/wiretale/wiretale/decoders"
-	"github.com/wiretale/wiretale/decoders/dht"
 	"github.com/wiretale/wiretale/decoders/bittorrent"
+	"github.com/wiretale/wiretale/decoders/dht"
 	"github.com/wiretale/wiretale/decoders/dns"
 	"github.com/wiretale/wiretale/decoders/ftp"
 	"github.com/wiretale/wiretale/decoders/http1"
