@@ -24,6 +24,8 @@ func summary(b events.Body) string {
 		return responseSummary(b)
 	case *events.HTTPBody:
 		return bodySummary(b)
+	case *events.QUICPacket:
+		return quicSummary(b)
 	case *events.FlowStart:
 		if b.Midway {
 			return "start, joined midway"

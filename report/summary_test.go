@@ -39,6 +39,11 @@ func TestSummary(t *testing.T) {
 		{&events.HTTPBody{Of: "request", Bytes: 10, ContentEncoding: "gzip", DecodedBytes: 2000}, "body of request 10 B gzip of 2.00 kB, incomplete"},
 		{&events.HTTPBody{Of: "response", Bytes: 10, Missing: 3}, "body of response 10 B, 3 B never captured"},
 
+		{&events.QUICPacket{Type: "initial", Version: "1", DCID: "8394", SCID: "f0", PacketNumber: new(uint64), Length: 1200, Token: 5}, "initial version 1 number 0 to 8394 from f0, 1.20 kB, token of 5 B"},
+		{&events.QUICPacket{Type: "version_negotiation", SCID: "f0", Versions: []string{"1", "2"}, Length: 20}, "version_negotiation from f0, 20 B, offers 1 2"},
+		{&events.QUICPacket{Type: "initial", Version: "1", ErrorCode: new(uint64), Reason: "bye", Length: 50}, "initial version 1, 50 B, closed with 0x0 bye"},
+		{&events.QUICPacket{Type: "1rtt", DCID: "8394", Length: 40}, "1rtt to 8394, 40 B"},
+
 		{&events.FlowStart{}, "start"},
 		{&events.FlowStart{Midway: true}, "start, joined midway"},
 		{&events.FlowEnd{Why: events.EndFIN, ClientPackets: 1, ClientBytes: 10, ServerPackets: 2000, ServerBytes: 4e6, Protocol: "http1", Duration: 34e6},

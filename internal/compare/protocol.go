@@ -6,7 +6,7 @@ import (
 )
 
 // protocols are all tables. A new protocol is one more entry.
-var protocols = []*protocol{&dns, &http1, &tcp, &tls}
+var protocols = []*protocol{&dns, &http1, &tcp, &tls, &quic}
 
 // protocol is what is compared of one protocol.
 type protocol struct {
