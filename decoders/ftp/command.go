@@ -45,7 +45,7 @@ func (c *control) command(line []byte, at decoders.Mark, w *decoders.Window, out
 		if !strings.EqualFold(args, "ALL") { // RFC 2428 section 4: no other will follow
 			x.transfer = c.announce("passive")
 		}
-	case "RETR", "STOR", "APPE", "STOU", "LIST", "NLST", "MLSD":
+	case "RETR", "STOR", "APPE", "STOU", "LIST", "NLST", "MLSD": // transfers
 		x.transfer = c.transfer(verb, args, w.Frame)
 	case "REST":
 		x.was = c.set
@@ -85,6 +85,15 @@ func (c *control) command(line []byte, at decoders.Mark, w *decoders.Window, out
 		out.Limit("pending-requests", c.queue.max, "commands beyond are not paired with their replies", 0)
 	}
 	return nil
+}
+
+// transfers: the command moves data over a data connection.
+func transfers(verb string) bool {
+	switch verb {
+	case "RETR", "STOR", "APPE", "STOU":
+		return true
+	}
+	return listing(verb)
 }
 
 // splitCommand parts a line: the verb in upper case, and what follows the

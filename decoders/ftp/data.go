@@ -180,8 +180,14 @@ func (d *data) End(from events.Dir, why events.Ending, out decoders.Sink) {
 
 // from is who sends: who did, else who would by the command.
 func (d *data) from() events.Dir {
-	if d.state != fresh {
+	if d.state != fresh && d.state != secured {
 		return d.sender
+	}
+	if d.state == secured && d.hint.Verb == "" {
+		if d.sides[events.FromClient].bytes > d.sides[events.FromServer].bytes {
+			return events.FromClient
+		}
+		return events.FromServer
 	}
 	user := events.FromClient
 	if d.hint.Mode == "active" && d.env.Flow.Client != d.hint.User || d.env.Flow.Server == d.hint.User && d.env.Flow.Client != d.hint.User {

@@ -128,13 +128,16 @@ func (c *control) Data(w decoders.Window, out decoders.Sink) (used, want int, er
 		used += nl + 1
 		switch d.state {
 		case torn:
+			// What is dropped here may have been a whole command or reply.
 			d.state = inLine
 			if w.From == events.FromServer {
 				d.state = searching
 			}
+			c.lose(w.From)
 			continue
 		case overlong:
 			d.state = inLine
+			c.lose(w.From)
 			continue
 		}
 		line := plainText(bytes.TrimSuffix(b[:nl], []byte{'\r'}))
@@ -177,18 +180,23 @@ func violation(from events.Dir, out decoders.Sink, reason string) {
 func (c *control) Gap(from events.Dir, n int64, out decoders.Sink) error {
 	d := &c.sides[from]
 	d.state, d.scanned = torn, 0
+	c.lose(from)
+	return nil
+}
+
+// lose: a command or a reply was not read.
+func (c *control) lose(from events.Dir) {
 	c.queue.lose()
 	if from == events.FromServer {
 		c.reply = reply{}
 		if c.auth == asked {
 			c.auth = unheard
 		}
-		return nil
+		return
 	}
 	// A command that was lost may have taken what was announced.
 	c.next = nil
 	c.set.restart = 0
-	return nil
 }
 
 // End implements decoders.Stream.

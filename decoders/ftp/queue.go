@@ -85,7 +85,7 @@ func (q *queue) answer(code int) exchange {
 	case code >= 211 && code <= 213 && first != "STAT":
 		// STAT is answered while a transfer goes on (RFC 959 section 4.1.3).
 		for j := range q.list {
-			if q.list[j].verb == "STAT" && q.list[0].transfer != nil {
+			if q.list[j].verb == "STAT" && transfers(first) {
 				i = j
 				break
 			}

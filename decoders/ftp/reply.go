@@ -39,7 +39,11 @@ func (c *control) replyLine(line []byte, at decoders.Mark, out decoders.Sink) (s
 	}
 	d := &c.sides[events.FromServer]
 	if !ok {
-		if len(line) == 0 || d.state == searching {
+		if d.state == searching {
+			c.queue.lose() // it may be of a reply whose beginning was lost
+			return false, nil
+		}
+		if len(line) == 0 {
 			return false, nil
 		}
 		return false, c.strangeLine(events.FromServer, "a line that is no reply", len(line), out)
