@@ -6,7 +6,7 @@ import (
 )
 
 // protocols are all tables. A new protocol is one more entry.
-var protocols = []*protocol{&dns, &http1, &tcp, &tls, &quic}
+var protocols = []*protocol{&dns, &http1, &tcp, &tls, &quic, &bittorrent, &ftp, &websocket}
 
 // protocol is what is compared of one protocol.
 type protocol struct {
@@ -14,6 +14,10 @@ type protocol struct {
 	fields []field
 	// extra are further fields of Wireshark, that reader.aside looks at.
 	extra []string
+	// later, when not "", is one of extra: the number of the frame at which
+	// tshark shows what it put together of several (it waits for a whole
+	// record of TLS). What we say in one of these frames, it says there.
+	later string
 	// kinds and questions are what the reader wants of wiretale.
 	kinds     []events.Kind
 	questions []analyzers.Question
