@@ -37,6 +37,9 @@ func (c *conn) take(h *header, from events.Dir, limits *events.Limits, out decod
 	}
 	// What the other side sent comes first: this packet may answer it.
 	d := delivery{c, from.Other(), limits, out}
+	if o.place == nowhere && c.syn != 0 && from == c.opened && h.carries() && known(h.seq-1) == c.syn {
+		o.put(h.ack+1, placed) // it answers the answer to the SYN, which was not captured
+	}
 	d.acked(o, h.ack)
 	if h.carries() {
 		d.from = from

@@ -74,8 +74,10 @@ func (h *header) parse(b []byte, missing int) error {
 			return nil
 		}
 		n := int(b[at+1])
-		if ext == extSACK && (n == 0 || n%4 != 0) {
-			h.wrong = "a selective ack that is no multiple of 4 bytes"
+		// BEP 29 wants selective acks of at least 4 bytes, in multiples of 4;
+		// libtorrent sends as many as it needs.
+		if ext == extSACK && n == 0 {
+			h.wrong = "a selective ack of no bytes"
 		}
 		ext = b[at]
 		at += 2 + n

@@ -89,6 +89,7 @@ func (d *delivery) add(s *side, h *header) {
 	}
 	if s.place == nowhere {
 		s.put(h.seq, placed)
+		d.gap(s, "midway", 0)
 	}
 	ahead := int16(h.seq - s.next)
 	if ahead > far || ahead < -far {
@@ -191,8 +192,8 @@ func (d *delivery) skip(s *side, to uint16, why string) {
 	}
 }
 
-// gap tells of n packets that were never captured. uTP counts packets, so how
-// many bytes they had cannot be known.
+// gap tells of n packets that were never captured (0: nobody knows how many).
+// uTP counts packets, so how many bytes they had cannot be known.
 func (d *delivery) gap(s *side, why string, n int64) {
 	d.out.Emit(d.from, &events.FlowGap{Protocol: Proto.Name, Reason: why, Packets: n})
 	d.c.open(d.out).Gap(d.from, decoders.GapUnknown)
