@@ -160,17 +160,17 @@ type DHTMessage struct {
 
 // UTPSegment is one packet of uTP (BEP 29).
 type UTPSegment struct {
-	Type          string  `json:"type"` // data, fin, state, reset, syn
-	ConnectionID  uint16  `json:"connection_id"`
-	Seq           uint16  `json:"seq"`
-	Ack           uint16  `json:"ack"`
-	Window        uint32  `json:"window"` // bytes
-	TimestampUS   uint32  `json:"timestamp_us"`
-	TimestampDiff uint32  `json:"timestamp_diff_us"`
-	Bytes         int     `json:"bytes,omitzero"`
-	SACK          string  `json:"sack,omitzero"` // bit mask, hex
-	Why           string  `json:"why,omitzero"`  // retransmission, out_of_order
-	Extensions    []uint8 `json:"extensions,omitempty"`
+	Type          string `json:"type"` // data, fin, state, reset, syn
+	ConnectionID  uint16 `json:"connection_id"`
+	Seq           uint16 `json:"seq"`
+	Ack           uint16 `json:"ack"`
+	Window        uint32 `json:"window"` // bytes
+	TimestampUS   uint32 `json:"timestamp_us"`
+	TimestampDiff uint32 `json:"timestamp_diff_us"`
+	Bytes         int    `json:"bytes,omitzero"`
+	SACK          string `json:"sack,omitzero"` // bit mask, hex
+	Why           string `json:"why,omitzero"`  // retransmission, out_of_order
+	Extensions    []int  `json:"extensions,omitempty"`
 }
 
 // Kind is the stable name.

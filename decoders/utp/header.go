@@ -154,7 +154,7 @@ func (h *header) segment(why string) *events.UTPSegment {
 	s := &events.UTPSegment{Type: kinds[h.typ], ConnectionID: h.id, Seq: h.seq, Ack: h.ack, Window: h.window,
 		TimestampUS: h.timestamp, TimestampDiff: h.diff, Bytes: len(h.payload) + h.missing, Why: why}
 	h.each(func(typ uint8, b []byte) {
-		s.Extensions = append(s.Extensions, typ)
+		s.Extensions = append(s.Extensions, int(typ))
 		if typ == extSACK {
 			s.SACK = hex.EncodeToString(b)
 		}

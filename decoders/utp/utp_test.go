@@ -348,7 +348,7 @@ func TestExtensions(t *testing.T) {
 		dt.Server(extended(typeState, 100, 500, 1, extSACK, "\x01", "")), // as libtorrent does
 	))
 	s := dt.Of[*events.UTPSegment](tape)
-	if len(s) != 3 || !slices.Equal(s[0].Extensions, []uint8{extBits}) || s[1].SACK != "05000080" || s[2].SACK != "01" || len(tape.Records) != 3 {
+	if len(s) != 3 || !slices.Equal(s[0].Extensions, []int{extBits}) || s[1].SACK != "05000080" || s[2].SACK != "01" || len(tape.Records) != 3 {
 		t.Errorf("%v", tape.Records)
 	}
 }
