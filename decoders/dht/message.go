@@ -52,7 +52,7 @@ func read(v bencode.Value) (m *events.DHTMessage, wrong string, ok bool) {
 	r.note(!haveY, "no type")
 	r.note(!haveT, "no transaction")
 	if ip, ok := v.GetBytes("ip"); ok {
-		m.ExternalAddress = endpoint(ip)
+		m.ExternalAddress = external(ip)
 	}
 	if c, ok := v.GetBytes("v"); ok {
 		m.Client, m.Version = client(c), hex.EncodeToString(c)
@@ -211,6 +211,15 @@ func endpoint(b []byte) string {
 		return netip.AddrPortFrom(a, uint16(b[len(b)-2])<<8|uint16(b[len(b)-1])).String()
 	}
 	return ""
+}
+
+// external is the address that BEP 42 gives back: with a port, or, as before
+// that was settled, without.
+func external(b []byte) string {
+	if a, ok := netip.AddrFromSlice(b); ok {
+		return a.String()
+	}
+	return endpoint(b)
 }
 
 // client is the name of a client from its v (BEP 5, BEP 20): two letters, and

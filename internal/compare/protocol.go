@@ -6,7 +6,7 @@ import (
 )
 
 // protocols are all tables. A new protocol is one more entry.
-var protocols = []*protocol{&dns, &http1, &tcp, &tls, &quic, &bittorrent, &ftp, &websocket}
+var protocols = []*protocol{&dns, &http1, &tcp, &tls, &quic, &bittorrent, &ftp, &websocket, &dht, &utp}
 
 // protocol is what is compared of one protocol.
 type protocol struct {
@@ -14,9 +14,11 @@ type protocol struct {
 	fields []field
 	// extra are further fields of Wireshark, that reader.aside looks at.
 	extra []string
-	// later, when not "", is one of extra: the number of the frame at which
-	// tshark shows what it put together of several (it waits for a whole
-	// record of TLS). What we say in one of these frames, it says there.
+	// args are further arguments of tshark.
+	args []string
+	// later, when not "", is one of extra: the numbers of the frames of which
+	// tshark put together what it shows in this one (it waits for a whole
+	// record of TLS). What we say in one of those, it says here.
 	later string
 	// kinds and questions are what the reader wants of wiretale.
 	kinds     []events.Kind

@@ -43,7 +43,7 @@ type frame struct {
 	stream events.StreamKey
 	ok     bool              // it has a stream
 	broken bool              // tshark calls something in it malformed
-	extra  map[string]string // protocol.extra, the last value of each
+	extra  map[string]string // protocol.extra, the last value of each (of later: all)
 }
 
 // runTshark is what tshark says of file.
@@ -52,6 +52,9 @@ func runTshark(ctx context.Context, tshark, file string, ps []*protocol, prefere
 	args := []string{"-n", "-r", file}
 	for _, p := range preferences {
 		args = append(args, "-o", p)
+	}
+	for _, p := range ps {
+		args = append(args, p.args...)
 	}
 	args = append(args, "-T", "fields", "-E", "occurrence=a", "-E", "aggregator="+between)
 	for _, c := range columns {
@@ -163,7 +166,10 @@ func (t *theirs) line(line string, ps []*protocol) {
 				if f.extra == nil {
 					f.extra = map[string]string{}
 				}
-				f.extra[e] = last(v)
+				if e != p.later {
+					v = last(v)
+				}
+				f.extra[e] = v
 			}
 			col++
 		}
