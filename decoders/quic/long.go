@@ -74,8 +74,7 @@ func (d *decoder) open(w *decoders.Window, c *connection, h *header, p []byte, o
 	if h.cut || h.pn == 0 || h.version.suite().salt == "" {
 		return o
 	}
-	var sender int
-	if sender, o = d.unprotect(c, w.From, h, p); !o.ok {
+	if o = d.unprotect(c, w.From, h, p); !o.ok {
 		if c.state != unread {
 			violation(w.From, out, "initial: it cannot be authenticated")
 		}
@@ -86,9 +85,7 @@ func (d *decoder) open(w *decoders.Window, c *connection, h *header, p []byte, o
 	}
 	c.version = h.version
 	c.largest[w.From] = max(c.largest[w.From], int64(o.number))
-	if sender == byServer {
-		c.set(w.From, h.scid) // after a Retry it is another one
-	}
+	c.set(w.From, h.scid) // after a Retry, or where the client begins anew, it is another one
 	if c.state == secured {
 		c.keys = nil
 	}
@@ -106,17 +103,18 @@ func (d *decoder) open(w *decoders.Window, c *connection, h *header, p []byte, o
 
 // unprotect tries the keys of the connection, and where the client may have
 // begun anew those of this packet.
-func (d *decoder) unprotect(c *connection, from events.Dir, h *header, p []byte) (sender int, o opened) {
+func (d *decoder) unprotect(c *connection, from events.Dir, h *header, p []byte) (o opened) {
 	try := func(k *initialKeys, sender int) bool {
-		o.number, o.payload, o.ok = k.sender[sender].open(p, h.pn, c.largest[from], &d.scratch)
-		if o.ok {
+		number, payload, ok := k.sender[sender].open(p, h.pn, c.largest[from], &d.scratch)
+		if ok {
 			c.keys = k
+			o = opened{ok, number, payload}
 		}
-		return o.ok
+		return ok
 	}
 	if c.state == unread {
 		if c.tries >= maxTries {
-			return byClient, opened{}
+			return o
 		}
 		c.tries++
 	}
@@ -125,25 +123,26 @@ func (d *decoder) unprotect(c *connection, from events.Dir, h *header, p []byte)
 		if k == nil || k.version != h.version { // after the handshake, or another version (RFC 9368)
 			k = deriveInitial(h.version, c.origin.bytes())
 		}
-		if sender = byClient; from != c.client {
+		sender := byClient
+		if from != c.client {
 			sender = byServer
 		}
 		if try(k, sender) {
-			return sender, o
+			return o
 		}
 		// A Retry that was not captured may have given it another ID to use.
 		if c.state != unread && (from != c.client || c.origin.is(h.dcid) || c.ids[from.Other()].is(h.dcid)) {
-			return sender, opened{}
+			return o
 		}
 	}
 	if !try(deriveInitial(h.version, h.dcid), byClient) {
-		return byClient, opened{}
+		return o
 	}
 	c.origin, c.client = newID(h.dcid), from
 	if c.state == unread {
 		c.chosen = c.origin
 	}
-	return byClient, o
+	return o
 }
 
 // retried follows a Retry: the client begins anew with the ID that it brings,

@@ -57,10 +57,29 @@ func probe(from events.Dir, b []byte) (decoders.Verdict, events.Dir) {
 	if h.kind == zeroRTT || h.kind == initial && h.tokenLen > 0 {
 		from = events.FromClient
 	}
-	if !fills(b, h) {
-		return decoders.No, from
+	switch {
+	case fills(b, h):
+		return decoders.Yes, from
+	case opens(b, h):
+		return decoders.Yes, events.FromClient
 	}
-	return decoders.Yes, from
+	return decoders.Maybe, from
+}
+
+// opens: what is behind the packet is not understood (clients fill up their
+// datagrams with what they like, see RFC 9000 section 14.1), but the packet is
+// a client's first one, for its keys follow from it.
+func opens(b []byte, h header) bool {
+	if h.kind != initial || len(b) < minInitial {
+		return false
+	}
+	k := deriveInitial(h.version, h.dcid)
+	if k == nil {
+		return false
+	}
+	var scratch []byte
+	_, _, ok := k.sender[byClient].open(b[:h.size], h.pn, -1, &scratch)
+	return ok
 }
 
 // fills: what is behind the first packet is of the same connection, or zeros.

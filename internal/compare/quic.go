@@ -2,6 +2,7 @@ package compare
 
 import (
 	"fmt"
+	"math/bits"
 	"slices"
 	"strconv"
 	"strings"
@@ -80,6 +81,9 @@ var quic = protocol{
 		{name: "gquic.cid", of: func(m *message, add func(string)) {
 			if q, ok := m.event.Body.(*events.QUICPacket); ok && isGoogle(q) {
 				if n, err := strconv.ParseUint(q.DCID+q.SCID, 16, 64); err == nil {
+					if q.Version < "Q039" { // little-endian to Wireshark, as all numbers were
+						n = bits.ReverseBytes64(n)
+					}
 					add(strconv.FormatUint(n, 10))
 				}
 			}
