@@ -13,6 +13,7 @@ import (
 	"github.com/wiretale/wiretale/decoders/opaque"
 	"github.com/wiretale/wiretale/decoders/pop3"
 	"github.com/wiretale/wiretale/decoders/quic"
+	"github.com/wiretale/wiretale/decoders/smtp"
 	"github.com/wiretale/wiretale/decoders/tls"
 	"github.com/wiretale/wiretale/decoders/udptracker"
 	"github.com/wiretale/wiretale/decoders/utp"
@@ -28,6 +29,7 @@ func Protos() []decoders.Proto {
 		websocket.Proto,
 		ftp.Proto,
 		ftp.Data,
+		smtp.Proto,
 		mail.Proto,
 		pop3.Proto,
 		tls.Proto,

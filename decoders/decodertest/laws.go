@@ -137,6 +137,7 @@ func loss(p decoders.Proto, c Conversation, full *Tape, strict bool) error {
 			case r.Kind == "flow.gap" || r.Kind == "flow.violation":
 				excused = true
 			case known[r.text0()], strings.HasPrefix(r.Kind, "flow."):
+			case strict && r.Kind == "open": // what is inside speaks for itself
 			case excused && (!strict || r.incomplete()):
 			case strict && r.Truncated:
 			default:
