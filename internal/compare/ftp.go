@@ -16,7 +16,7 @@ var ftp = protocol{
 	decoded: true,
 	outside: quoted,
 	fields: []field{
-		{name: "ftp.request.command", of: ftpCommand("", func(c *events.FTPCommand, add func(string)) { add(c.Verb) }), wire: strings.ToUpper},
+		{name: "ftp.request.command", of: ftpCommand("", func(c *events.FTPCommand, add func(string)) { add(c.Verb) }), wire: ftpVerb},
 		{name: "ftp.request.arg", of: ftpCommand("", func(c *events.FTPCommand, add func(string)) { add(shownASCII(trimLeft(c.Args))) }), wire: trimLeft},
 		{name: "ftp.response.code", of: ftpLine(func(l *ftpReplyLine, add func(string)) {
 			if l.code != 0 {
@@ -64,7 +64,7 @@ func (r *ftpReader) event(e *events.Event, tell func(message)) {
 	}
 	switch b := e.Body.(type) {
 	case *events.FTPCommand:
-		if first(b.FirstFrame) {
+		if first(e.Pos.Frame) {
 			tell(message{frame: e.Pos.Frame, event: e})
 		}
 	case *events.FTPReply:
@@ -114,6 +114,10 @@ func ftpReply(code int, f func(*events.FTPReply, func(string))) func(*message, f
 		}
 	}
 }
+
+// ftpVerb is a verb of tshark's without Telnet's commands before it, which it
+// takes for text (and shows as such).
+func ftpVerb(s string) string { return strings.ToUpper(strings.TrimLeft(s, "\uFFFD")) }
 
 func portText(p uint16, add func(string)) {
 	if p != 0 {
