@@ -142,6 +142,7 @@ type DHTMessage struct {
 
 	Version         string   `json:"version,omitzero"`          // v, hex
 	ExternalAddress string   `json:"external_address,omitzero"` // BEP 42: of the receiver, as the sender sees it
+	ExternalPort    uint16   `json:"external_port,omitzero"`    // of the receiver, as the sender sees it (libtorrent, µTorrent)
 	Want            []string `json:"want,omitempty"`            // BEP 32: n4, n6
 	ReadOnly        bool     `json:"read_only,omitzero"`        // BEP 43
 	Flags           []string `json:"flags,omitempty"`           // BEP 33: scrape, noseed, seed

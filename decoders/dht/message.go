@@ -99,6 +99,13 @@ func (r *reader) args(v bencode.Value) {
 			} else {
 				r.note(true, "a port that is none")
 			}
+		case "p": // libtorrent and µTorrent: the port of the receiver
+			if n, ok := x.Int(); ok && n > 0 && n < 1<<16 {
+				m.ExternalPort = uint16(n)
+			}
+		case "ip": // before BEP 42 gave it its place
+			b, _ := x.Bytes()
+			m.ExternalAddress = external(b)
 		case "implied_port":
 			n, _ := x.Int()
 			m.ImpliedPort = n != 0
@@ -161,7 +168,7 @@ func (r *reader) nodes(v bencode.Value, peerLen int) {
 	b, ok := v.Bytes()
 	n := idLen + peerLen
 	r.note(!ok || len(b)%n != 0, "nodes of a length that is no multiple of "+strconv.Itoa(n))
-	if r.m.Nodes == nil && len(b) >= n {
+	if r.m.Nodes == nil {
 		r.m.Nodes = make([]string, 0, len(b)/n)
 	}
 	for ; len(b) >= n; b = b[n:] {

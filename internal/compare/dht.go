@@ -113,7 +113,7 @@ func dhtStrings(m *events.DHTMessage, add func(string)) {
 			add(hex.EncodeToString(a.AsSlice()))
 		}
 	}
-	four, six := false, false
+	four, six := m.Nodes != nil && len(m.Nodes) == 0, false
 	for _, n := range m.Nodes {
 		four = four || !strings.Contains(n, "[")
 		six = six || strings.Contains(n, "[")
@@ -129,6 +129,7 @@ func dhtStrings(m *events.DHTMessage, add func(string)) {
 		pair("samples", strings.Join(m.Samples, ""))
 	}
 	key("port", m.Port != 0)
+	key("p", m.ExternalPort != 0)
 	key("implied_port", m.ImpliedPort)
 	key("ro", m.ReadOnly)
 	key("seq", m.Seq != nil)
@@ -144,8 +145,10 @@ func dhtInts(m *events.DHTMessage, add func(string)) {
 	if m.Code != 0 {
 		add(strconv.Itoa(m.Code))
 	}
-	if m.Port != 0 {
-		add(strconv.Itoa(int(m.Port)))
+	for _, p := range []uint16{m.Port, m.ExternalPort} {
+		if p != 0 {
+			add(strconv.Itoa(int(p)))
+		}
 	}
 	for _, on := range []bool{m.ImpliedPort, m.ReadOnly} {
 		if on {
