@@ -26,6 +26,14 @@ func summary(b events.Body) string {
 		return bodySummary(b)
 	case *events.QUICPacket:
 		return quicSummary(b)
+	case *events.FTPCommand:
+		return ftpCommandSummary(b)
+	case *events.FTPReply:
+		return ftpReplySummary(b)
+	case *events.FTPData:
+		return ftpDataSummary(b)
+	case *events.WebSocketFrame:
+		return webSocketSummary(b)
 	case *events.FlowStart:
 		if b.Midway {
 			return "start, joined midway"

@@ -44,6 +44,15 @@ func TestSummary(t *testing.T) {
 		{&events.QUICPacket{Type: "initial", Version: "1", ErrorCode: new(uint64), Reason: "bye", Length: 50}, "initial version 1, 50 B, closed with 0x0 bye"},
 		{&events.QUICPacket{Type: "1rtt", DCID: "8394", Length: 40}, "1rtt to 8394, 40 B"},
 
+		{&events.FTPCommand{Verb: "RETR", Args: "a b"}, "RETR a b"},
+		{&events.FTPCommand{Verb: "PASV"}, "PASV"},
+		{&events.FTPReply{Code: 220, Lines: []string{"hello"}}, "220 hello"},
+		{&events.FTPReply{Code: 211, Lines: []string{"Features", " MDTM", "End"}, Verb: "FEAT", CommandFrame: 9}, "211 Features (+2 lines) (to FEAT, frame 9)"},
+		{&events.FTPData{Mode: "passive", Verb: "RETR", Path: "a", ControlStream: 3, Bytes: 1000, Complete: true, Restart: 5}, "RETR a, 1.00 kB, passive, control tcp:3, from byte 5"},
+		{&events.FTPData{Mode: "active", Bytes: 10, Reply: 426, Protected: true}, "data, 10 B, active, control tcp:0, TLS, incomplete, reply 426"},
+		{&events.WebSocketFrame{Opcode: "text", Fin: true, Length: 10, Compressed: true, Complete: true}, "text 10 B, compressed"},
+		{&events.WebSocketFrame{Opcode: "close", Length: 5, CloseCode: 1000, Reason: "bye"}, "close 5 B, code 1000 bye, more follows, incomplete"},
+
 		{&events.FlowStart{}, "start"},
 		{&events.FlowStart{Midway: true}, "start, joined midway"},
 		{&events.FlowEnd{Why: events.EndFIN, ClientPackets: 1, ClientBytes: 10, ServerPackets: 2000, ServerBytes: 4e6, Protocol: "http1", Duration: 34e6},
