@@ -6,6 +6,7 @@ import (
 	"math"
 	"slices"
 	"strconv"
+	"strings"
 )
 
 // Side says who alone says something.
@@ -116,19 +117,17 @@ func (t *tally) least() float64 {
 // match compares cell by cell.
 func match(file string, ps []*protocol, readers []reader, mine *said, its *theirs, keep int) *tally {
 	t := newTally(ps, keep)
+	delay(ps, mine, its)
 	cells := slices.Collect(maps.Keys(mine.values))
 	for c := range its.values {
 		if _, ok := mine.values[c]; !ok {
 			cells = append(cells, c)
 		}
 	}
-	slices.SortFunc(cells, func(a, b cell) int {
-		return cmp.Or(cmp.Compare(a.frame, b.frame), cmp.Compare(a.proto, b.proto), cmp.Compare(a.field, b.field))
-	})
 	for i := range ps {
 		maps.Copy(t.aside[i], its.outside[i])
 	}
-	for _, c := range cells {
+	for _, c := range sorted(cells) {
 		p := ps[c.proto]
 		f := &p.fields[c.field]
 		if f.told && len(mine.values[c]) == 0 {
@@ -153,6 +152,49 @@ func match(file string, ps []*protocol, readers []reader, mine *said, its *their
 		}
 	}
 	return t
+}
+
+func sorted(cells []cell) []cell {
+	slices.SortFunc(cells, func(a, b cell) int {
+		return cmp.Or(cmp.Compare(a.frame, b.frame), cmp.Compare(a.proto, b.proto), cmp.Compare(a.field, b.field))
+	})
+	return cells
+}
+
+// delay moves what we say to the frame at which tshark says the same later.
+func delay(ps []*protocol, mine *said, its *theirs) {
+	for i, p := range ps {
+		if p.later == "" {
+			continue
+		}
+		whole := map[uint64]uint64{} // by the frame of a part
+		for n, f := range its.frames {
+			for _, v := range strings.Split(f.extra[p.later], between) {
+				if part, err := strconv.ParseUint(v, 10, 64); err == nil && part < n {
+					whole[part] = max(n, whole[part])
+				}
+			}
+		}
+		for _, c := range sorted(slices.Collect(maps.Keys(mine.values))) {
+			if c.proto == i && whole[c.frame] != 0 {
+				p.fields[c.field].delay(mine.values, c, cell{whole[c.frame], i, c.field}, its.values)
+			}
+		}
+	}
+}
+
+// delay moves from one cell of ours to a later one what tshark has there.
+func (f *field) delay(mine sheet, from, to cell, its sheet) {
+	_, early, _ := f.pair(mine[from], its[from])
+	_, _, open := f.pair(mine[to], its[to])
+	for _, v := range early {
+		if i := slices.IndexFunc(open, func(w string) bool { return f.same(v, w) }); i >= 0 {
+			open = slices.Delete(open, i, i+1)
+			j := slices.Index(mine[from], v)
+			mine[from] = slices.Delete(mine[from], j, j+1)
+			mine[to] = append(mine[to], v)
+		}
+	}
 }
 
 func (t *tally) differ(c cell, d Difference, r reader, mine *said, its *theirs) {

@@ -6,7 +6,7 @@ import (
 )
 
 // protocols are all tables. A new protocol is one more entry.
-var protocols = []*protocol{&dns, &http1, &tcp, &tls, &quic, &bittorrent, &ftp, &websocket, &dht, &utp}
+var protocols = []*protocol{&dns, &http1, &tcp, &tls, &quic, &bittorrent, &ftp, &websocket, &dht, &utp, &smtp, &mail}
 
 // protocol is what is compared of one protocol.
 type protocol struct {

@@ -20,6 +20,8 @@ var tls = protocol{
 	reader:  func() reader { return tlsReader{} },
 	decoded: true,
 	outside: noTLS,
+	extra:   []string{"tcp.segment"},
+	later:   "tcp.segment",
 	fields: []field{
 		// Of the other messages wiretale tells nothing by themselves; of a
 		// Certificate, its certificates.
