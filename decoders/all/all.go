@@ -8,6 +8,7 @@ import (
 	"github.com/wiretale/wiretale/decoders/dns"
 	"github.com/wiretale/wiretale/decoders/ftp"
 	"github.com/wiretale/wiretale/decoders/http1"
+	"github.com/wiretale/wiretale/decoders/http2"
 	"github.com/wiretale/wiretale/decoders/lsd"
 	"github.com/wiretale/wiretale/decoders/mail"
 	"github.com/wiretale/wiretale/decoders/opaque"
@@ -15,6 +16,7 @@ import (
 	"github.com/wiretale/wiretale/decoders/quic"
 	"github.com/wiretale/wiretale/decoders/smtp"
 	"github.com/wiretale/wiretale/decoders/tls"
+	"github.com/wiretale/wiretale/decoders/tracker"
 	"github.com/wiretale/wiretale/decoders/udptracker"
 	"github.com/wiretale/wiretale/decoders/utp"
 	"github.com/wiretale/wiretale/decoders/websocket"
@@ -25,6 +27,7 @@ func Protos() []decoders.Proto {
 	return []decoders.Proto{
 		dns.Proto,
 		http1.Proto,
+		http2.Proto,
 		bittorrent.Proto,
 		websocket.Proto,
 		ftp.Proto,
@@ -41,6 +44,7 @@ func Protos() []decoders.Proto {
 		udptracker.Proto,
 		utp.Proto,
 		lsd.Proto,
+		tracker.Proto,
 		bittorrent.MSE,
 	}
 }

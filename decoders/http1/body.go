@@ -27,6 +27,7 @@ type body struct {
 	encoding  string
 	trailers  []events.Header
 	hash      *content.Reader // nil: not wanted, or given up
+	inner     decoders.Feed   // is given what comes out of hash; nil: nobody
 }
 
 // begin starts the body behind a head, or the next message.
@@ -125,6 +126,10 @@ func (b *body) abandon() {
 		b.hash.Abandon()
 		b.hash = nil
 	}
+	if b.inner != nil {
+		b.inner.End(events.FromServer, events.EndCaptureOver)
+		b.inner = nil
+	}
 }
 
 // notBody: what was taken for the body is the next response.
@@ -192,9 +197,14 @@ func (s *stream) closeBody(d *side, complete bool, out decoders.Sink) {
 		Complete: complete, Missing: b.missing, FirstFrame: first.Frame, RequestFrame: b.frame,
 		FirstTime: first.Time, Offset: b.offset, Trailers: b.trailers,
 	}
+	inner, innerEnd := b.inner, events.EndCaptureOver
+	b.inner = nil
 	if b.hash != nil && complete {
 		if n, sum, ok := b.hash.Finish(name, d.from, out); ok {
-			e.DecodedBytes, e.SHA256 = n, sum
+			innerEnd = events.EndFIN
+			if s.env.Hash {
+				e.DecodedBytes, e.SHA256 = n, sum
+			}
 		}
 	}
 	b.abandon()
@@ -202,6 +212,9 @@ func (s *stream) closeBody(d *side, complete bool, out decoders.Sink) {
 		out.Truncated(d.from, e)
 	} else {
 		out.Emit(d.from, e)
+	}
+	if inner != nil {
+		inner.End(events.FromServer, innerEnd)
 	}
 	s.spoken = true
 	d.body = body{}

@@ -187,6 +187,7 @@ func (c *call) request(b []byte, rl requestLine) (want int) {
 	c.out.Emit(events.FromClient, e)
 	d.tell(f.faults, c.out)
 	c.tooMany(&f)
+	x.inner = c.openTracker(e)
 	c.ask(x)
 	c.begin("request", how, length, &f, under, c.w.Frame)
 	return 0
@@ -229,6 +230,9 @@ func (c *call) response(b []byte) (want int) {
 	c.out.Emit(events.FromServer, e)
 	d.tell(f.faults, c.out)
 	c.tooMany(&f)
+	if switching {
+		x.unanswered()
+	}
 	switch {
 	case tunnel:
 		c.change(next(""))
@@ -241,6 +245,7 @@ func (c *call) response(b []byte) (want int) {
 	}
 	c.s.release()
 	c.begin("response", how, length, &f, under, x.frame)
+	c.carry(x.inner, appendList(f.contentEncoding, under))
 	if d.state != inHead && d.state != inChunkSize {
 		// A body that may not be one: the request is not known (it may have
 		// been a HEAD), or the next one is waiting behind a body of no length.

@@ -169,6 +169,7 @@ func (s *stream) stop() {
 	for i := range s.sides {
 		s.sides[i].body.abandon()
 	}
+	s.queue.unanswered()
 }
 
 // Gap implements decoders.Stream.
@@ -232,4 +233,7 @@ func (s *stream) End(from events.Dir, why events.Ending, out decoders.Sink) {
 	}
 	d.state = lost
 	d.strict = false
+	if from == events.FromServer {
+		s.queue.unanswered()
+	}
 }

@@ -1,12 +1,16 @@
 package http1
 
-import "github.com/wiretale/wiretale/events"
+import (
+	"github.com/wiretale/wiretale/decoders"
+	"github.com/wiretale/wiretale/events"
+)
 
 // exchange is a request that waits for its final response.
 type exchange struct {
 	kind  exchangeKind
 	frame uint64 // of its http.request
 	req   *events.HTTPRequest
+	inner decoders.Feed // reads the body of the response too; nil: nobody
 }
 
 // exchangeKind is what the framing of the response needs to know.
@@ -51,11 +55,20 @@ func (q *queue) last() *exchange {
 }
 
 func (q *queue) clear() {
+	q.unanswered()
 	clear(q.list)
 	q.list, q.first, q.full = q.few[:0], 0, false
 }
 
+// unanswered ends what waits for the bodies of responses.
+func (q *queue) unanswered() {
+	for i := q.first; i < len(q.list); i++ {
+		q.list[i].unanswered()
+	}
+}
+
 func (q *queue) pop() {
+	q.list[q.first].unanswered()
 	q.list[q.first] = exchange{}
 	q.first++
 	if q.len() == 0 {
@@ -67,6 +80,8 @@ func (q *queue) pop() {
 // unknown.
 func (q *queue) push(e exchange) (ok bool) {
 	if q.len() >= q.max {
+		e.unanswered()
+		q.last().unanswered()
 		*q.last() = exchange{kind: unknown}
 		return false
 	}
@@ -105,6 +120,7 @@ func (c *call) ask(e exchange) {
 	}
 	if c.s.answeredEarly {
 		c.s.answeredEarly = false
+		e.unanswered()
 		return
 	}
 	if !q.push(e) && !q.full {
@@ -137,6 +153,7 @@ func (c *call) answer(interim bool) exchange {
 	}
 	e := *f
 	if !interim {
+		f.inner = nil // it goes with the response
 		q.pop()
 	}
 	return e
