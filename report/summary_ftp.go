@@ -9,10 +9,14 @@ import (
 )
 
 func ftpCommandSummary(c *events.FTPCommand) string {
-	if c.Args == "" {
-		return c.Verb
+	s := c.Verb
+	if s == "" {
+		s = "command"
 	}
-	return c.Verb + " " + c.Args
+	if c.Args != "" {
+		s += " " + c.Args
+	}
+	return s
 }
 
 func ftpReplySummary(r *events.FTPReply) string {
