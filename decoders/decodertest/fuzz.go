@@ -81,6 +81,9 @@ func tight() *events.Limits {
 	l.DecodedBytes = 1 << 16
 	l.DecodedRatio = 100
 	l.DNSRecords = 64
+	l.HTTP2Streams = 4
+	l.HTTP2Table = 128
+	l.HTTP2Settings = 4
 	l.UTPConnections = 2
 	l.TorrentMessage = 256
 	l.TorrentSearch = 512
