@@ -92,6 +92,7 @@ type desk struct {
 	held    []ranked
 	sorted  []ranked // where held is put in order; then they change places
 	order   []int32
+	runs    []int // where the rows of each runner begin in held
 	rows    []Row
 	lasts   []events.Pos
 }
@@ -158,17 +159,25 @@ func (d *desk) evict(q int, frame uint64, now events.Time) {
 
 // flush gives out, in order, the rows before frame.
 func (d *desk) flush(frame uint64, out func([]Row)) {
-	ordered := sortRun(d.held)
+	d.runs = append(d.runs[:0], 0)
+	sorted := sortRun(d.held)
 	for _, s := range d.shards {
 		for _, r := range s {
 			from := len(d.held)
-			d.held = r.take(d.held)
-			run := d.held[from:]
-			ordered = ordered && sortRun(run) && (from == 0 || len(run) == 0 || compareRanked(&d.held[from-1], &run[0]) <= 0)
+			if d.held = r.take(d.held); len(d.held) == from {
+				continue
+			}
+			sorted = sortRun(d.held[from:]) && sorted
+			if from > 0 {
+				d.runs = append(d.runs, from)
+			}
 		}
 	}
-	if !ordered {
+	switch {
+	case !sorted:
 		d.sort()
+	case len(d.runs) > 1:
+		d.merge()
 	}
 	n := 0
 	for n < len(d.held) && d.held[n].row.Frame < frame {
@@ -217,6 +226,30 @@ func (d *desk) sort() {
 	slices.SortFunc(d.order, func(a, b int32) int { return compareRanked(&d.held[a], &d.held[b]) })
 	for _, i := range d.order {
 		d.sorted = append(d.sorted, d.held[i])
+	}
+	clear(d.held)
+	d.held, d.sorted = d.sorted, d.held[:0]
+}
+
+// merge puts held in order, whose runs are.
+func (d *desk) merge() {
+	ends := append(d.order[:0], make([]int32, len(d.runs))...)
+	d.order = ends
+	for i := range ends {
+		ends[i] = int32(len(d.held))
+		if i+1 < len(d.runs) {
+			ends[i] = int32(d.runs[i+1])
+		}
+	}
+	for len(d.sorted) < len(d.held) {
+		least := -1
+		for i, at := range d.runs {
+			if at < int(ends[i]) && (least < 0 || compareRanked(&d.held[at], &d.held[d.runs[least]]) < 0) {
+				least = i
+			}
+		}
+		d.sorted = append(d.sorted, d.held[d.runs[least]])
+		d.runs[least]++
 	}
 	clear(d.held)
 	d.held, d.sorted = d.sorted, d.held[:0]

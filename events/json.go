@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"errors"
 	"math"
+	"math/bits"
 	"reflect"
 	"slices"
 	"strconv"
@@ -100,6 +101,7 @@ type planField struct {
 	key  string // name as it is
 	doc  string // tag doc, for the schema
 	off  uintptr
+	op   op // that of plan; opStd where it has a zero of its own
 	omit omission
 	plan *plan
 }
@@ -203,11 +205,15 @@ func makePlan(t reflect.Type, made map[reflect.Type]*plan) *plan {
 			return p
 		}
 		for _, f := range fields {
-			p.fields = append(p.fields, planField{
+			pf := planField{
 				name: "," + string(appendQuoted(nil, f.key, new(bool))) + ":",
 				key:  f.key, doc: f.doc, off: f.off, omit: f.omit,
 				plan: makePlan(f.typ, made),
-			})
+			}
+			if pf.op = pf.plan.op; pf.plan.isZero != nil {
+				pf.op = opStd
+			}
+			p.fields = append(p.fields, pf)
 		}
 		p.op = opStruct
 	}
@@ -392,21 +398,21 @@ func appendPlanned(dst []byte, p *plan, q unsafe.Pointer, esc *bool) []byte {
 	case opBool:
 		return strconv.AppendBool(dst, *(*bool)(q))
 	case opInt8:
-		return strconv.AppendInt(dst, int64(*(*int8)(q)), 10)
+		return appendInt(dst, int64(*(*int8)(q)))
 	case opInt16:
-		return strconv.AppendInt(dst, int64(*(*int16)(q)), 10)
+		return appendInt(dst, int64(*(*int16)(q)))
 	case opInt32:
-		return strconv.AppendInt(dst, int64(*(*int32)(q)), 10)
+		return appendInt(dst, int64(*(*int32)(q)))
 	case opInt64:
-		return strconv.AppendInt(dst, *(*int64)(q), 10)
+		return appendInt(dst, *(*int64)(q))
 	case opUint8:
-		return strconv.AppendUint(dst, uint64(*(*uint8)(q)), 10)
+		return appendUint(dst, uint64(*(*uint8)(q)))
 	case opUint16:
-		return strconv.AppendUint(dst, uint64(*(*uint16)(q)), 10)
+		return appendUint(dst, uint64(*(*uint16)(q)))
 	case opUint32:
-		return strconv.AppendUint(dst, uint64(*(*uint32)(q)), 10)
+		return appendUint(dst, uint64(*(*uint32)(q)))
 	case opUint64:
-		return strconv.AppendUint(dst, *(*uint64)(q), 10)
+		return appendUint(dst, *(*uint64)(q))
 	case opFloat32:
 		return appendFloat(dst, float64(*(*float32)(q)), 32)
 	case opFloat64:
@@ -448,20 +454,7 @@ func appendPlanned(dst []byte, p *plan, q unsafe.Pointer, esc *bool) []byte {
 	case opStruct:
 		start := len(dst)
 		for i := range p.fields {
-			f := &p.fields[i]
-			fq := unsafe.Add(q, f.off)
-			switch f.omit {
-			case omitZero:
-				if zero(f.plan, fq) {
-					continue
-				}
-			case omitEmpty:
-				if empty(f.plan, fq) {
-					continue
-				}
-			}
-			dst = append(dst, f.name...)
-			dst = appendPlanned(dst, f.plan, fq, esc)
+			dst = appendField(dst, &p.fields[i], q, esc)
 		}
 		if len(dst) == start {
 			return append(dst, "{}"...)
@@ -484,6 +477,55 @@ func appendPlanned(dst []byte, p *plan, q unsafe.Pointer, esc *bool) []byte {
 		return append(dst, "null"...)
 	}
 	return append(dst, b...)
+}
+
+// appendField writes one field of the struct at q. The first cases are what
+// appendPlanned would do for the types that most fields are of.
+func appendField(dst []byte, f *planField, q unsafe.Pointer, esc *bool) []byte {
+	fq := unsafe.Add(q, f.off)
+	switch f.op {
+	case opString:
+		s := *(*string)(fq)
+		if s == "" && f.omit != omitNever {
+			return dst
+		}
+		return appendQuoted(append(dst, f.name...), s, esc)
+	case opUint64:
+		v := *(*uint64)(fq)
+		if v == 0 && f.omit != omitNever {
+			return dst
+		}
+		return appendUint(append(dst, f.name...), v)
+	case opInt64:
+		v := *(*int64)(fq)
+		if v == 0 && f.omit != omitNever {
+			return dst
+		}
+		return appendInt(append(dst, f.name...), v)
+	case opBool:
+		v := *(*bool)(fq)
+		if !v && f.omit != omitNever {
+			return dst
+		}
+		return strconv.AppendBool(append(dst, f.name...), v)
+	case opDuration:
+		v := *(*Duration)(fq)
+		if v == 0 && f.omit != omitNever {
+			return dst
+		}
+		return appendDuration(append(dst, f.name...), v)
+	}
+	switch f.omit {
+	case omitZero:
+		if zero(f.plan, fq) {
+			return dst
+		}
+	case omitEmpty:
+		if empty(f.plan, fq) {
+			return dst
+		}
+	}
+	return appendPlanned(append(dst, f.name...), f.plan, fq, esc)
 }
 
 func appendElems(dst []byte, p *plan, q unsafe.Pointer, n int, esc *bool) []byte {
@@ -640,7 +682,7 @@ func appendDuration(dst []byte, d Duration) []byte {
 		dst = append(dst, '-')
 		u = -u
 	}
-	dst = strconv.AppendUint(dst, u/1e9, 10)
+	dst = appendUint(dst, u/1e9)
 	ns := u % 1e9
 	if ns == 0 {
 		return dst
@@ -652,14 +694,61 @@ func appendDuration(dst []byte, d Duration) []byte {
 	return dst
 }
 
+// digits are 00 to 99.
+var digits = func() (d [200]byte) {
+	for i := range 100 {
+		d[2*i], d[2*i+1] = '0'+byte(i/10), '0'+byte(i%10)
+	}
+	return d
+}()
+
+// appendUint is strconv.AppendUint in base ten, written in place.
+func appendUint(dst []byte, v uint64) []byte {
+	if v < 10 {
+		return append(dst, '0'+byte(v))
+	}
+	n := bits.Len64(v) * 1233 >> 12 // log10 of 2 is 0.301
+	if v >= powers[n] {
+		n++
+	}
+	const room = "00000000000000000000"
+	dst = append(dst, room[:n]...)
+	b := dst[len(dst)-n:]
+	for ; v >= 100; v /= 100 {
+		d := v % 100 * 2
+		n -= 2
+		b[n], b[n+1] = digits[d], digits[d+1]
+	}
+	if v < 10 {
+		b[0] = '0' + byte(v)
+	} else {
+		b[0], b[1] = digits[v*2], digits[v*2+1]
+	}
+	return dst
+}
+
+func appendInt(dst []byte, v int64) []byte {
+	if v < 0 {
+		return appendUint(append(dst, '-'), -uint64(v))
+	}
+	return appendUint(dst, uint64(v))
+}
+
+// powers of ten.
+var powers = func() (p [20]uint64) {
+	p[0] = 1
+	for i := range p[1:] {
+		p[i+1] = p[i] * 10
+	}
+	return p
+}()
+
 // appendNanos writes ns, below 1e9, in nine digits.
 func appendNanos(dst []byte, ns uint64) []byte {
-	var b [9]byte
-	for i := len(b) - 1; i >= 0; i-- {
-		b[i] = '0' + byte(ns%10)
-		ns /= 10
-	}
-	return append(dst, b[:]...)
+	a, b := ns/1e5, ns%1e5 // four digits and five
+	a0, a1, b0, b1 := a/100*2, a%100*2, b/1000*2, b/10%100*2
+	return append(dst, digits[a0], digits[a0+1], digits[a1], digits[a1+1],
+		digits[b0], digits[b0+1], digits[b1], digits[b1+1], '0'+byte(b%10))
 }
 
 // appendTime writes t in RFC 3339 with nine decimals, UTC.
@@ -735,6 +824,7 @@ func appendEscaped(dst []byte, s string, esc *bool) []byte {
 			r, n := utf8.DecodeRuneInString(s[i:])
 			if r != utf8.RuneError || n > 1 {
 				i += n
+				i += plain(s[i:])
 				continue
 			}
 			dst = append(dst, s[start:i]...)
@@ -788,9 +878,9 @@ type flowText struct {
 // without the line feed.
 func (c *Encoder) AppendEvent(dst []byte, e *Event) []byte {
 	dst = append(dst, `{"frame":`...)
-	dst = strconv.AppendUint(dst, e.Pos.Frame, 10)
+	dst = appendUint(dst, e.Pos.Frame)
 	dst = append(dst, `,"sub":`...)
-	dst = strconv.AppendUint(dst, uint64(e.Pos.Sub), 10)
+	dst = appendUint(dst, uint64(e.Pos.Sub))
 	dst = append(dst, `,"time":"`...)
 	dst = c.appendTime(dst, e.Time)
 	dst = append(dst, '"')
@@ -874,7 +964,7 @@ func appendFlowText(dst []byte, e *Event) []byte {
 	dst = append(dst, `,"proto":"`...)
 	dst = append(dst, e.Flow.Transport()...)
 	dst = append(dst, `","stream":`...)
-	dst = strconv.AppendUint(dst, uint64(e.Stream), 10)
+	dst = appendUint(dst, uint64(e.Stream))
 	dst = append(dst, `,"client":"`...)
 	dst = appendEnd(dst, e.Flow.Client, e.Flow.ClientPort, e.Flow.Proto)
 	dst = append(dst, `","server":"`...)
@@ -895,7 +985,7 @@ func appendEnd(dst []byte, a Addr, port uint16, proto uint8) []byte {
 	} else {
 		dst = append(ip.AppendTo(append(dst, '[')), ']', ':')
 	}
-	return strconv.AppendUint(dst, uint64(port), 10)
+	return appendUint(dst, uint64(port))
 }
 
 // The types of this package that have a form of their own in JSON have it in
@@ -960,7 +1050,7 @@ func (k Kind) MarshalText() ([]byte, error) { return []byte(k.String()), nil }
 // AppendText writes k as String does ("tcp:5").
 func (k StreamKey) AppendText(b []byte) ([]byte, error) {
 	b = append(append(b, TransportName(k.Proto)...), ':')
-	return strconv.AppendUint(b, uint64(k.Stream), 10), nil
+	return appendUint(b, uint64(k.Stream)), nil
 }
 
 // MarshalText makes a StreamKey its name in JSON.

@@ -6,6 +6,7 @@ import (
 	"math"
 	"net/netip"
 	"reflect"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -472,5 +473,31 @@ func BenchmarkAppendEventFlowEnd(b *testing.B) {
 	b.ReportAllocs()
 	for b.Loop() {
 		buf = c.AppendEvent(buf[:0], e)
+	}
+}
+
+func TestAppendUint(t *testing.T) {
+	check := func(v uint64) {
+		if got, want := string(appendUint(nil, v)), strconv.FormatUint(v, 10); got != want {
+			t.Fatalf("%s, want %s", got, want)
+		}
+	}
+	for shift := range 64 {
+		for d := range uint64(5) {
+			check(1<<shift - 2 + d)
+		}
+	}
+	for p := uint64(1); ; p *= 10 {
+		check(p - 1)
+		check(p)
+		check(p + 1)
+		if p > math.MaxUint64/10 {
+			break
+		}
+	}
+	for _, v := range []int64{math.MinInt64, -1, 0, math.MaxInt64} {
+		if got, want := string(appendInt(nil, v)), strconv.FormatInt(v, 10); got != want {
+			t.Errorf("%s, want %s", got, want)
+		}
 	}
 }

@@ -149,11 +149,19 @@ func (rs records) at(i uint32) *record { return &rs[i>>chunkBits][i&(1<<chunkBit
 // find is the number of k's record, or 0.
 func (t *table) find(k *key, h uint64) uint32 {
 	for i, n := t.index.first(h); n != 0; i, n = t.index.next(i, h) {
-		if t.at(n).key == *k {
+		if t.at(n).key.equal(k) {
 			return n
 		}
 	}
 	return 0
+}
+
+// equal is ==, word by word.
+func (k *key) equal(o *key) bool {
+	le := binary.LittleEndian
+	return le.Uint64(k.lo[8:]) == le.Uint64(o.lo[8:]) && le.Uint64(k.hi[8:]) == le.Uint64(o.hi[8:]) &&
+		k.loPort == o.loPort && k.hiPort == o.hiPort && k.proto == o.proto && k.v6 == o.v6 &&
+		le.Uint64(k.lo[:8]) == le.Uint64(o.lo[:8]) && le.Uint64(k.hi[:8]) == le.Uint64(o.hi[:8])
 }
 
 // close gives the memory back that is not the heap's.

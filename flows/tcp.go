@@ -110,6 +110,9 @@ func (w *Worker) freeTCP(r *record) {
 		if cap(h.unacked) > 64 {
 			h.unacked = nil
 		}
+		if cap(h.ooo) > 8 {
+			h.ooo = nil
+		}
 		h.reset()
 	}
 	*c = tcpConn{half: c.half}

@@ -191,7 +191,7 @@ func (w *Worker) read(r *record, i int, by string, win *decoders.Window) error {
 func (w *Worker) readAs(r *record, i int, by string, aloud bool, win *decoders.Window) error {
 	p := &w.protos[i]
 	s := &w.sink
-	*s = udpSink{w: w, r: r, proto: i, by: by, announced: by == "", layer: w.layers.join("udp", p.Name)}
+	*s = udpSink{w: w, r: r, proto: i, by: by, announced: by == "", layer: w.udpLayers[i]}
 	if aloud {
 		s.announce()
 	}

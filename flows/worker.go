@@ -43,14 +43,15 @@ type Worker struct {
 	op      *op // being worked on
 	layers  layerNames
 
-	tcp     []*tcpConn
-	tcpFree []uint32
-	udp     []*udpConn
-	udpFree []uint32
-	shared  []decoders.Datagram // by protocol: one for all flows
-	sink    udpSink
-	nodes   []*node  // free
-	bufs    [][]byte // free
+	tcp       []*tcpConn
+	tcpFree   []uint32
+	udp       []*udpConn
+	udpFree   []uint32
+	shared    []decoders.Datagram // by protocol: one for all flows
+	sink      udpSink
+	udpLayers []string // by protocol: "udp/dns"
+	nodes     []*node  // free
+	bufs      [][]byte // free
 
 	expected [shares]expectations
 	held     [shares]int // bytes held behind holes
@@ -61,6 +62,9 @@ type Worker struct {
 func newWorker(c *Config, id int) *Worker {
 	w := &Worker{cfg: c, limits: c.Limits, id: id, protos: c.Protos, shared: make([]decoders.Datagram, len(c.Protos))}
 	w.layers.init()
+	for i := range c.Protos {
+		w.udpLayers = append(w.udpLayers, w.layers.join("udp", c.Protos[i].Name))
+	}
 	return w
 }
 

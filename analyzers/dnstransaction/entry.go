@@ -2,6 +2,7 @@ package dnstransaction
 
 import (
 	"encoding/binary"
+	"strings"
 
 	"github.com/wiretale/wiretale/events"
 )
@@ -160,6 +161,31 @@ type store struct {
 	questions hashIndex
 	words     words
 	texts     addrTexts
+	blank     []Transaction   // rows not given out yet
+	rowText   strings.Builder // the texts of rows, many in one allocation
+}
+
+// transaction is a new row. Rows are made in blocks: each is looked at once,
+// soon, and all of a block go together.
+func (s *store) transaction() *Transaction {
+	if len(s.blank) == 0 {
+		s.blank = make([]Transaction, 8)
+	}
+	v := &s.blank[0]
+	s.blank = s.blank[1:]
+	return v
+}
+
+// text is b as a string.
+func (s *store) text(b []byte) string {
+	const block = 4 << 10
+	if s.rowText.Cap()-s.rowText.Len() < len(b) {
+		s.rowText = strings.Builder{}
+		s.rowText.Grow(max(block, len(b)))
+	}
+	begin := s.rowText.Len()
+	s.rowText.Write(b)
+	return s.rowText.String()[begin:]
 }
 
 func newStore() *store {

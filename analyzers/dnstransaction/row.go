@@ -26,12 +26,12 @@ func (f *fold) finish(t *table, i int32, emit analyzers.Emit) {
 	} else {
 		c = en.plain()
 	}
-	v := &Transaction{
-		Protocol: kindNames[en.kind], Transport: events.TransportName(en.proto), Stream: en.stream, ID: en.id,
-		Type: t.words.text(en.typ), Class: t.words.text(en.class),
-		QueryFrame: en.frame, QueryBytes: int(en.queryBytes), Truncated: en.truncated,
-		Store: Store{Retried: c.lastTime.Sub(en.sent), Last: c.lastTime},
-	}
+	v := t.transaction()
+	// Field by field: what is made in a block is zero, and is not to be copied.
+	v.Protocol, v.Transport, v.Stream, v.ID = kindNames[en.kind], events.TransportName(en.proto), en.stream, en.id
+	v.Type, v.Class = t.words.text(en.typ), t.words.text(en.class)
+	v.QueryFrame, v.QueryBytes, v.Truncated = en.frame, int(en.queryBytes), en.truncated
+	v.Store.Retried, v.Store.Last = c.lastTime.Sub(en.sent), c.lastTime
 	if op := t.words.text(en.op); op != "QUERY" {
 		v.Opcode = op
 	}
@@ -168,7 +168,7 @@ func (v *Transaction) write(s *store, name []byte, p parties, byFrames bool, emi
 	if p.by != p.server {
 		b = s.texts.append(b, &p.by)
 	}
-	text := string(b)
+	text := s.text(b)
 	v.Client, v.Server, v.Name = text[:client], text[server:serverEnd], text[serverEnd+1:nameEnd]
 	v.Filter, v.AnsweredBy = text[key:filter], text[filter:]
 	emit(text[:key], v)

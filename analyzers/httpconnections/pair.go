@@ -194,6 +194,7 @@ func (p *pair) site(f *fold, host string) *site {
 		p.limited++
 		return nil
 	}
+	host = strings.Clone(host) // it is a piece of a whole head
 	u := &site{host: host}
 	p.sites = append(p.sites, named{hash, u})
 	switch {

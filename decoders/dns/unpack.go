@@ -10,10 +10,11 @@ import (
 
 // unpacker reads one message at a time. All text of a message is written to
 // one buffer; tell makes one string of it, of which every name and every
-// RDATA is a piece, so that a message costs three allocations however many
-// records it has.
+// RDATA is a piece, so that a message costs three allocations at most, however
+// many records it has.
 type unpacker struct {
 	limits  *events.Limits
+	memory  memory
 	msg     []byte
 	missing int // bytes of the message that were not captured
 
@@ -272,11 +273,11 @@ func (u *unpacker) tell(from events.Dir, firstFrame uint64, out decoders.Sink) {
 		}
 		out.Emit(from, v)
 	}
-	b := new(block)
+	b := u.memory.block()
 	m := &b.message
 	m.ID, m.Size, m.FirstFrame = be16(u.msg), len(u.msg)+u.missing, firstFrame
 	setFlags(m, be16(u.msg[2:]), u.opt.ttl, u.opt.present)
-	text := string(u.text)
+	text := u.memory.textOf(u.text)
 	questions := u.recs[:u.count[inQuestion]]
 	switch {
 	case len(questions) == 1:
@@ -290,7 +291,7 @@ func (u *unpacker) tell(from events.Dir, firstFrame uint64, out decoders.Sink) {
 		q.Type, q.Class = r.names(text)
 	}
 	if recs := u.recs[len(questions):]; len(recs) > 0 {
-		all := make([]events.DNSRecord, len(recs))
+		all := u.memory.recordsOf(len(recs))
 		for i := range recs {
 			r, e := &recs[i], &all[i]
 			e.Name = text[r.name.off:r.name.end]
