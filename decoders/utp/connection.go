@@ -50,10 +50,12 @@ func (c *conn) take(h *header, from events.Dir, limits *events.Limits, out decod
 	}
 }
 
-// open is the stream inside.
+// open is the stream inside. Nobody uses uTP for another protocol, and joined
+// midway only a decoder that was named looks for its place; of one that is
+// encrypted it says so itself.
 func (c *conn) open(out decoders.Sink) decoders.Feed {
 	if c.feed == nil {
-		c.feed = out.Open(decoders.Next{})
+		c.feed = out.Open(decoders.Next{Protocol: "bittorrent"})
 		for from := range c.side {
 			if c.side[from].place == finished { // a side that closed without a word
 				c.feed.End(events.Dir(from), events.EndFIN)

@@ -1,7 +1,7 @@
 // Package utp decodes the Micro Transport Protocol of BitTorrent (BEP 29): a
 // byte stream with its own order, loss and end inside UDP packets. What the
-// stream carries is opened for whoever finds it by its content. It must not
-// judge congestion, and must not know BitTorrent.
+// stream carries is opened under the name bittorrent. It must not judge
+// congestion, and must not look into the stream.
 package utp
 
 import (

@@ -73,8 +73,8 @@ func (l *lines) Gap(from events.Dir, n int64, out decoders.Sink) error {
 
 func (l *lines) End(events.Dir, events.Ending, decoders.Sink) {}
 
-var inner = map[string]decoders.Proto{"": {
-	Name:   "lines",
+var inner = map[string]decoders.Proto{"bittorrent": {
+	Name:   "bittorrent",
 	Stream: func(decoders.Env) decoders.Stream { return &lines{} },
 }}
 
