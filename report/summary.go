@@ -34,6 +34,14 @@ func summary(b events.Body) string {
 		return ftpDataSummary(b)
 	case *events.WebSocketFrame:
 		return webSocketSummary(b)
+	case *events.BitTorrentHandshake:
+		return peerHandshakeSummary(b)
+	case *events.BitTorrentMessage:
+		return peerMessageSummary(b)
+	case *events.TrackerRequest:
+		return trackerRequestSummary(b)
+	case *events.TrackerResponse:
+		return trackerResponseSummary(b)
 	case *events.FlowStart:
 		if b.Midway {
 			return "start, joined midway"
