@@ -8,6 +8,7 @@ import (
 	"github.com/wiretale/wiretale/decoders/dns"
 	"github.com/wiretale/wiretale/decoders/ftp"
 	"github.com/wiretale/wiretale/decoders/http1"
+	"github.com/wiretale/wiretale/decoders/imap"
 	"github.com/wiretale/wiretale/decoders/http2"
 	"github.com/wiretale/wiretale/decoders/lsd"
 	"github.com/wiretale/wiretale/decoders/mail"
@@ -35,6 +36,7 @@ func Protos() []decoders.Proto {
 		smtp.Proto,
 		mail.Proto,
 		pop3.Proto,
+		imap.Proto,
 		tls.Proto,
 		opaque.SSH,
 		opaque.DTLS,
