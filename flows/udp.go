@@ -260,7 +260,7 @@ func (w *Worker) endUDP(r *record, why events.Ending) {
 	for _, d := range u.decs {
 		if e, ok := d.dec.(decoders.DatagramEnder); ok {
 			// Who never was certain has nothing to say.
-			w.sink = udpSink{w: w, r: r, proto: d.proto, announced: true, layer: w.layers.join("udp", w.protos[d.proto].Name)}
+			w.sink = udpSink{w: w, r: r, proto: d.proto, announced: true, layer: w.udpLayers[d.proto]}
 			e.End(why, &w.sink)
 		}
 	}
