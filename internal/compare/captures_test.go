@@ -26,9 +26,30 @@ const (
 	agreedSample = 0.99
 )
 
-// TestCaptures compares over the shared captures that hold DNS or HTTP, by
-// default over every tenth, over all with WIRETALE_CAPTURES=all.
+// groups are what is compared together: over the captures in which the
+// catalogue says that tshark shows one of the protocols.
+var groups = []struct {
+	protocols []string // our names
+	shown     []string // tshark's
+}{
+	{[]string{"dns", "http1"}, []string{"dns", "mdns", "llmnr", "http"}},
+	{[]string{"ftp"}, []string{"ftp", "ftp-data"}},
+	{[]string{"websocket"}, []string{"websocket"}},
+}
+
+// few captures are all compared.
+const few = 40
+
+// TestCaptures compares over the shared captures that hold a protocol, by
+// default over every tenth where there are many, over all with
+// WIRETALE_CAPTURES=all.
 func TestCaptures(t *testing.T) {
+	for _, g := range groups {
+		t.Run(g.protocols[0], func(t *testing.T) { compareCaptures(t, g.protocols, g.shown) })
+	}
+}
+
+func compareCaptures(t *testing.T, protocols, shown []string) {
 	catalogue, err := os.ReadFile(filepath.Join(shared, "catalogue.tsv"))
 	if err != nil {
 		t.Skip("the shared captures are not here:", err)
@@ -42,13 +63,13 @@ func TestCaptures(t *testing.T) {
 		cols := strings.Split(line, "\t")
 		if len(cols) > 2 && slices.ContainsFunc(strings.Fields(cols[2]), func(s string) bool {
 			name, _, _ := strings.Cut(s, ":")
-			return slices.Contains([]string{"dns", "mdns", "llmnr", "http"}, name)
+			return slices.Contains(shown, name)
 		}) {
 			files = append(files, filepath.Join(shared, cols[0]))
 		}
 	}
 	agreed := agreedAll
-	if os.Getenv("WIRETALE_CAPTURES") != "all" {
+	if os.Getenv("WIRETALE_CAPTURES") != "all" && len(files) > few {
 		agreed = agreedSample
 		var some []string
 		for i := 0; i < len(files); i += 10 {
@@ -56,7 +77,7 @@ func TestCaptures(t *testing.T) {
 		}
 		files = some
 	}
-	ps, err := choose([]string{"dns", "http1"})
+	ps, err := choose(protocols)
 	if err != nil {
 		t.Fatal(err)
 	}
