@@ -113,7 +113,7 @@ func (s *stream) Data(w decoders.Window, out decoders.Sink) (used, want int, err
 		d.left -= n
 		return len(w.Bytes), 0, nil
 	}
-	c := call{s: s, d: d, w: &w, out: out}
+	c := call{s: s, d: d, w: w, out: out}
 	for c.off < len(w.Bytes) && !c.switched {
 		st, off := d.state, c.off
 		if want, err = c.step(); err != nil {
@@ -130,7 +130,7 @@ func (s *stream) Data(w decoders.Window, out decoders.Sink) (used, want int, err
 type call struct {
 	s        *stream
 	d        *side
-	w        *decoders.Window
+	w        decoders.Window
 	out      decoders.Sink
 	off      int // bytes taken so far
 	switched bool
