@@ -203,7 +203,7 @@ func TestHoleAtTheEnd(t *testing.T) {
 		opener(typeData, 2, 499, "one\n"),
 		opener(typeData, 4, 499, "x\nthree\n"),
 	))
-	if k := strings.Join(tape.Kinds(), " "); k != "utp.segment utp.segment open bittorrent.message utp.segment flow.gap flow.gap bittorrent.message" {
+	if k := strings.Join(tape.Kinds(), " "); k != "utp.segment utp.segment open bittorrent.message utp.segment flow.gap bittorrent.message" {
 		t.Error(k)
 	}
 }
