@@ -35,15 +35,21 @@ func (f *frame) name() string {
 		return "ack"
 	case frameCrypto:
 		return "crypto"
+	case frameClose, frameApplicationDone:
+		return "connection_close"
 	}
-	return "connection_close"
+	return "unknown"
 }
 
 var errFrameCut = errors.New("initial: a frame is longer than its packet")
 
 // nextFrame takes a frame from the front of p, which is not empty. A run of
 // padding is one frame.
-func nextFrame(p []byte) (f frame, rest []byte, err error) {
+func nextFrame(v version, p []byte) (f frame, rest []byte, err error) {
+	if v.isGoogle() {
+		f, rest = nextGoogleFrame(p)
+		return f, rest, nil
+	}
 	r := reader{p: p}
 	switch f.kind = r.varint(); f.kind {
 	case framePadding:
@@ -100,6 +106,14 @@ func (r *reader) varint() uint64 {
 	}
 	r.p = r.p[size:]
 	return n
+}
+
+// big is a big-endian number of n bytes.
+func (r *reader) big(n uint64) (v uint64) {
+	for _, c := range r.take(n) {
+		v = v<<8 | uint64(c)
+	}
+	return v
 }
 
 func (r *reader) take(n uint64) []byte {

@@ -57,7 +57,7 @@ func describe(h *header, o *opened) *packet {
 	e.Version = h.version.String()
 	if o.ok {
 		e.PacketNumber = &e.number
-		e.list(o.payload)
+		e.list(h.version, o.payload)
 	}
 	return e
 }
@@ -90,7 +90,7 @@ func (d *decoder) open(w *decoders.Window, c *connection, h *header, p []byte, o
 		c.keys = nil
 	}
 	for rest := o.payload; len(rest) > 0; {
-		_, next, err := nextFrame(rest)
+		_, next, err := nextFrame(h.version, rest)
 		if err != nil {
 			violation(w.From, out, err.Error())
 			o.payload = o.payload[:len(o.payload)-len(rest)]
@@ -165,9 +165,9 @@ func (c *connection) retried(from events.Dir, h *header, p []byte, out decoders.
 }
 
 // list names the frames of a payload, and tells how it closed the connection.
-func (e *packet) list(payload []byte) {
+func (e *packet) list(v version, payload []byte) {
 	for len(payload) > 0 {
-		f, rest, err := nextFrame(payload)
+		f, rest, err := nextFrame(v, payload)
 		if err != nil {
 			return
 		}
@@ -192,7 +192,7 @@ func (d *decoder) feed(from events.Dir, c *connection, payload []byte, out decod
 		c.feed.Data(from, b)
 	}
 	for len(payload) > 0 {
-		f, rest, err := nextFrame(payload)
+		f, rest, err := nextFrame(c.version, payload)
 		if err != nil {
 			return
 		}

@@ -54,7 +54,7 @@ var quic = protocol{
 			return strconv.FormatUint(*q.PacketNumber, 10)
 		})},
 		{name: "quic.frame_type", wire: frameType, of: func(m *message, add func(string)) {
-			if q := quicOf(m); q != nil {
+			if q := quicOf(m); q != nil && !strings.HasPrefix(q.Version, "T") { // those are frames of gquic
 				for _, f := range q.Frames {
 					add(f)
 				}
