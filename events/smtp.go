@@ -10,12 +10,16 @@ type SMTPCommand struct {
 
 // SMTPReply is one reply, all its lines.
 type SMTPReply struct {
-	Code         int      `json:"code"`
-	Enhanced     string   `json:"enhanced,omitzero"` // RFC 3463: "2.1.0"
-	Lines        []string `json:"lines"`             // text after the code, the enhanced code too
-	Verb         string   `json:"verb,omitzero"`     // of the command it answers
-	CommandFrame uint64   `json:"command_frame,omitzero"`
-	FirstFrame   uint64   `json:"first_frame"`
+	Code     int      `json:"code"`
+	Enhanced string   `json:"enhanced,omitzero"` // RFC 3463: "2.1.0"
+	Lines    []string `json:"lines"`             // text after the code, the enhanced code too
+	// Verb is that of the command it answers; "." for a message after DATA,
+	// with the frame where the message ended as CommandFrame.
+	Verb         string `json:"verb,omitzero"`
+	CommandFrame uint64 `json:"command_frame,omitzero"`
+	FirstFrame   uint64 `json:"first_frame"`
+	// Frames are where each line ended; nil: all in the frame of the event.
+	Frames []uint64 `json:"-"`
 }
 
 // Kind is the stable name.

@@ -102,7 +102,8 @@ func leadingVerb(b []byte, longest int) (verb string, whole bool) {
 	return "", true
 }
 
-func trimCR(line []byte) []byte { return bytes.TrimSuffix(line, []byte("\r")) }
+// trimCR is line without its CR, or CRs: some servers send CR CR LF.
+func trimCR(line []byte) []byte { return bytes.TrimRight(line, "\r") }
 
 // commandLine takes a line of the client's.
 func (c *call) commandLine() (want int, err error) {
@@ -114,8 +115,8 @@ func (c *call) commandLine() (want int, err error) {
 	if d.skipping || i > longest || i < 0 && len(b) > longest {
 		return 0, c.skipLine(i)
 	}
-	if d.state == lostCommand && b[0] == 0x16 && (len(b) == 1 || b[1] == 3) {
-		// A handshake record (RFC 8446 section 5.1): STARTTLS was lost.
+	if d.state == lostCommand && b[0] == handshake && (len(b) == 1 || b[1] == 3) {
+		// STARTTLS was lost.
 		if len(b) == 1 {
 			return 2, nil
 		}

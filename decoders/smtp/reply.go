@@ -18,11 +18,13 @@ type serverSide struct {
 
 // reply is one that is not whole yet.
 type reply struct {
-	code  int
-	lines []string
-	size  int
-	full  bool   // smtp-reply was told
-	first uint64 // frame of its first byte; 0: there is none
+	code   int
+	lines  []string
+	frames []uint64 // where each line ended; nil: all in one
+	last   uint64   // where the last line ended
+	size   int
+	full   bool   // smtp-reply was told
+	first  uint64 // frame of its first byte; 0: there is none
 }
 
 // tear drops what is not whole: bytes are missing.
@@ -58,11 +60,24 @@ func (c *call) serverLine() (want int, err error) {
 	s := c.s
 	d := &s.server
 	b := c.rest()
-	if d.torn && s.client.state == afterTLS && d.reply.first == 0 {
+	switch s.client.state {
+	case agreedTLS:
+		if code, _ := replyCode(b); code != 0 {
+			break // the client went on in clear, but that was not captured
+		}
+		if len(b) < 4 && digit(b[0]) {
+			return 4, nil
+		}
+		c.change()
+		return 0, nil
+	case afterTLS:
+		if !d.torn || d.reply.first != 0 {
+			break
+		}
 		if len(b) < 2 {
 			return 2, nil
 		}
-		if b[0] == 0x16 && b[1] == 3 { // a handshake record: the reply was lost
+		if b[0] == handshake && b[1] == 3 { // the reply was lost
 			c.change()
 			return 0, nil
 		}
@@ -100,7 +115,7 @@ func (c *call) serverLine() (want int, err error) {
 		case tail:
 		case r.first != 0:
 			c.violation("a line of a reply without a code (RFC 5321 section 4.2.1)")
-			s.addLine(trimCR(line), c.out)
+			s.addLine(trimCR(line), c.w.Frame, c.out)
 		case !d.torn:
 			c.violation("a line that is no reply (RFC 5321 section 4.2)")
 		}
@@ -121,7 +136,7 @@ func (c *call) serverLine() (want int, err error) {
 	if len(text) > 0 {
 		text = text[1:]
 	}
-	s.addLine(text, c.out)
+	s.addLine(text, c.w.Frame, c.out)
 	if !more {
 		c.reply()
 	}
@@ -129,7 +144,7 @@ func (c *call) serverLine() (want int, err error) {
 }
 
 // addLine keeps a line of the reply, as far as it may grow.
-func (s *stream) addLine(text []byte, out decoders.Sink) {
+func (s *stream) addLine(text []byte, frame uint64, out decoders.Sink) {
 	r := &s.server.reply
 	if r.size += len(text) + 16; r.size > s.env.Limits.SMTPReply {
 		if !r.full {
@@ -140,6 +155,7 @@ func (s *stream) addLine(text []byte, out decoders.Sink) {
 	}
 	if s.wantsReplies() {
 		r.lines = append(r.lines, string(text))
+		r.addFrame(frame)
 	} else if len(r.lines) == 0 {
 		r.lines = append(r.lines, "")
 	}
@@ -147,6 +163,21 @@ func (s *stream) addLine(text []byte, out decoders.Sink) {
 
 func (s *stream) wantsReplies() bool {
 	return s.env.Want == nil || s.env.Want.Has(events.KindSMTPReply)
+}
+
+// addFrame notes the frame of the last line, once there are two of them.
+func (r *reply) addFrame(frame uint64) {
+	n := len(r.lines)
+	switch {
+	case r.frames != nil:
+		r.frames = append(r.frames, frame)
+	case n > 1 && frame != r.last:
+		for range n - 1 {
+			r.frames = append(r.frames, r.last)
+		}
+		r.frames = append(r.frames, frame)
+	}
+	r.last = frame
 }
 
 // reply acts on a whole reply.
@@ -164,7 +195,7 @@ func (c *call) reply() {
 	}
 	s.tx.torn = s.tx.torn || unsure
 	if s.wantsReplies() {
-		body := &events.SMTPReply{Code: r.code, Lines: r.lines, Verb: e.verb, CommandFrame: e.frame, FirstFrame: r.first}
+		body := &events.SMTPReply{Code: r.code, Lines: r.lines, Verb: e.verb, CommandFrame: e.frame, FirstFrame: r.first, Frames: r.frames}
 		body.Enhanced = enhanced(r.code, r.lines)
 		if torn || r.full || unsure {
 			c.out.Truncated(events.FromServer, body)
@@ -185,11 +216,10 @@ func (c *call) reply() {
 		e.kind == toData && s.client.state == afterData:
 		s.refused()
 	case e.kind == toTLS && s.client.state == afterTLS:
-		if r.code == 220 {
-			c.change()
-			return
-		}
 		s.client.state = inCommands
+		if r.code == 220 {
+			s.client.state = agreedTLS
+		}
 	case s.client.state == inData && e.kind == toMessage:
 		s.answered(c.out)
 	}
@@ -216,7 +246,7 @@ func (s *stream) pair(code int, torn bool) (e entry) {
 		q.certain = q.certain || f == nil
 		return e
 	}
-	if s.client.state == inData && f == nil {
+	if s.client.state == inData && f == nil && !s.message.early {
 		// The answer to a message whose end was not seen, or not as such.
 		return entry{verb: ".", kind: toMessage, frame: s.client.looseFrame}
 	}

@@ -56,6 +56,7 @@ const (
 	afterData               // DATA is unanswered: what follows depends on the answer
 	afterAuth               // as well, behind AUTH or a step of it
 	afterTLS                // as well, behind STARTTLS
+	agreedTLS               // the server agreed to TLS: the next byte shows it
 	inAuth                  // a step of an AUTH exchange (RFC 4954 section 4)
 	inData                  // a message, up to a line with a dot (RFC 5321 section 4.1.1.4)
 	inChunk                 // a chunk of known length (RFC 3030 section 2)
@@ -127,6 +128,8 @@ func (c *call) clientStep() (want int, err error) {
 		return 0, nil
 	case afterData, afterAuth, afterTLS:
 		return c.unanswered()
+	case agreedTLS:
+		return c.agreed()
 	default:
 		c.s.client.stalled = false
 		return c.commandLine()
@@ -153,6 +156,35 @@ func (c *call) change() {
 	c.out.Switch(decoders.Next{Protocol: "tls"})
 }
 
+// handshake is the first byte of a TLS record that begins a handshake (RFC
+// 8446 section 5.1).
+const handshake = 0x16
+
+// agreed: TLS begins here, unless the capture was decrypted and written again,
+// which leaves the commands behind STARTTLS in clear.
+func (c *call) agreed() (want int, err error) {
+	b := c.rest()
+	for i, ch := range b[:min(len(b), tellingBytes)] {
+		switch {
+		case ch == '\r' || ch == '\n' || i == tellingBytes-1 && ch >= ' ' && ch < 0x7f:
+			c.violation("text after STARTTLS was accepted (RFC 3207 section 4)")
+			c.s.client.state = inCommands
+			if !c.s.queue.certain {
+				c.s.client.state = lostCommand
+			}
+			return 0, nil
+		case ch < ' ' || ch >= 0x7f:
+			c.change()
+			return 0, nil
+		}
+	}
+	return len(b) + 1, nil
+}
+
+// tellingBytes are so many that ciphertext, which follows a gap, is hardly
+// ever all text.
+const tellingBytes = 8
+
 // unanswered: the client goes on, and how depends on an answer that is not
 // there. It waits for it, unless it cannot come any more.
 func (c *call) unanswered() (want int, err error) {
@@ -164,7 +196,7 @@ func (c *call) unanswered() (want int, err error) {
 	s.client.stalled = false
 	switch s.client.state {
 	case afterTLS:
-		if c.rest()[0] == 0x16 { // a handshake record (RFC 8446 section 5.1)
+		if c.rest()[0] == handshake {
 			c.change()
 			return 0, nil
 		}
@@ -214,7 +246,7 @@ func (s *stream) Gap(from events.Dir, n int64, out decoders.Sink) error {
 		d.lost += n
 		s.queue.lostCommands()
 		return nil
-	case afterTLS:
+	case afterTLS, agreedTLS:
 		s.queue.lostCommands()
 		return nil
 	}

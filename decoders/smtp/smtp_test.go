@@ -203,7 +203,24 @@ const withTLSScript = `1 S 220 s ESMTP
 3 S 250 s|STARTTLS to EHLO of 2
 4 C STARTTLS
 5 S 220 2.0.0 go ahead to STARTTLS of 4
-5 switch to tls
+6 switch to tls
+`
+
+// decrypted is what a tool that decrypts writes: all in clear.
+var decrypted = talk("starttls decrypted",
+	server("220 s ESMTP\r\n"), client("EHLO c\r\n"), server("250-s\r\n250 STARTTLS\r\n"),
+	client("STARTTLS\r\n"), server("220 2.0.0 go ahead\r\n"),
+	client("EHLO c\r\n"), server("250 s\r\n"),
+)
+
+const decryptedScript = `1 S 220 s ESMTP
+2 C EHLO c
+3 S 250 s|STARTTLS to EHLO of 2
+4 C STARTTLS
+5 S 220 2.0.0 go ahead to STARTTLS of 4
+6 violation text after STARTTLS was accepted (RFC 3207 section 4)
+6 C EHLO c
+7 S 250 s to EHLO of 6
 `
 
 // withoutTLS: STARTTLS is refused, and the session goes on.
@@ -418,7 +435,7 @@ var conversations = []struct {
 	want string
 }{
 	{plain, plainScript}, {pipelined, pipelinedScript}, {chunked, chunkedScript},
-	{withTLS, withTLSScript}, {withoutTLS, withoutTLSScript}, {holed, holedScript}, {endless, endlessScript},
+	{withTLS, withTLSScript}, {decrypted, decryptedScript}, {withoutTLS, withoutTLSScript}, {holed, holedScript}, {endless, endlessScript},
 	{authLogin, authLoginScript}, {lmtp, lmtpScript}, {bare, bareScript}, {oneSided, oneSidedScript},
 	{midway, midwayScript}, {refusedData, refusedDataScript},
 }
@@ -460,6 +477,7 @@ func TestSwitchAtTheByte(t *testing.T) {
 	if string(tape.Rest[0]) != "\x16\x03\x01\x00\x05hello" || string(tape.Rest[1]) != "\x16\x03\x03\x00\x02hi" {
 		t.Errorf("rest %q", tape.Rest)
 	}
+	// The client may have pipelined its hello.
 	early := talk("", server("220 s SMTP\r\n"), client("EHLO c\r\n"), server("250 s\r\n"), client("STARTTLS\r\n\x16\x03\x01"), server("220 go\r\n\x16\x03\x03"))
 	tape = decodertest.Run(t, Proto, early)
 	if tape.Switched == nil || string(tape.Rest[0]) != "\x16\x03\x01" || string(tape.Rest[1]) != "\x16\x03\x03" {

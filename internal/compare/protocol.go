@@ -6,7 +6,7 @@ import (
 )
 
 // protocols are all tables. A new protocol is one more entry.
-var protocols = []*protocol{&dns, &http1, &tcp, &tls, &quic, &bittorrent, &ftp, &websocket, &dht, &utp, &smtp, &mail}
+var protocols = []*protocol{&dns, &http1, &http2, &tcp, &tls, &quic, &bittorrent, &ftp, &websocket, &dht, &utp, &smtp, &mail, &pop3, &imap}
 
 // protocol is what is compared of one protocol.
 type protocol struct {
@@ -16,6 +16,9 @@ type protocol struct {
 	extra []string
 	// args are further arguments of tshark.
 	args []string
+	// as is tshark's name of the protocol where tshark does not look for it on
+	// every TCP port: it is told the ports on which we found nothing else.
+	as string
 	// later, when not "", is one of extra: the numbers of the frames of which
 	// tshark put together what it shows in this one (it waits for a whole
 	// record of TLS). What we say in one of those, it says here.
