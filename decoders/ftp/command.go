@@ -99,11 +99,8 @@ func transfers(verb string) bool {
 // splitCommand parts a line: the verb in upper case, and what follows the
 // blank.
 func splitCommand(line []byte) (verb, args string, ok bool) {
-	n := 0
-	for n < len(line) && n <= longestVerb && (line[n]|0x20 >= 'a' && line[n]|0x20 <= 'z') {
-		n++
-	}
-	if n < 3 || n > longestVerb || n < len(line) && line[n] != ' ' {
+	n, ok := verbLen(line)
+	if !ok {
 		return "", "", false
 	}
 	verb = strings.ToUpper(string(line[:n]))
@@ -111,6 +108,14 @@ func splitCommand(line []byte) (verb, args string, ok bool) {
 		args = string(line[n+1:])
 	}
 	return verb, args, true
+}
+
+// verbLen is the length of the verb that begins line.
+func verbLen(line []byte) (n int, ok bool) {
+	for n < len(line) && n <= longestVerb && (line[n]|0x20 >= 'a' && line[n]|0x20 <= 'z') {
+		n++
+	}
+	return n, n >= 3 && n <= longestVerb && (n == len(line) || line[n] == ' ')
 }
 
 // wantsTLS: the mechanisms of RFC 4217 section 2 and older names for them.

@@ -209,35 +209,42 @@ func probeCommands(b []byte) decoders.Verdict {
 		if len(line) == 0 {
 			return decoders.Maybe
 		}
-		verb, args, ok := splitCommand(line)
+		n, ok := verbLen(line)
 		if !ok || printable(line) == decoders.No {
 			return decoders.No
 		}
-		return probeCommand(verb, args)
+		var verb [longestVerb]byte
+		for i := range n {
+			verb[i] = line[i] &^ 0x20
+		}
+		return probeCommand(verb[:n], line[min(n+1, len(line)):])
 	})
 }
 
 // probeCommand judges one command.
-func probeCommand(verb, args string) decoders.Verdict {
+func probeCommand(verb, text []byte) decoders.Verdict {
 	is := func(ok bool) decoders.Verdict {
 		if ok {
 			return decoders.Yes
 		}
 		return decoders.No
 	}
-	switch verb {
-	case "USER", "PASS", "QUIT", "NOOP", "HELP", "STAT", "LIST", "DELE", "HOST", "AUTH", "REST", "MODE", "SITE", "OPTS", "CLNT":
-		switch {
-		case verb == "AUTH" && wantsTLS(args), verb == "OPTS" && strings.HasPrefix(strings.ToUpper(args), "UTF"),
-			verb == "DELE" && args != "" && !allDigits(args), verb == "CLNT" && args != "",
-			verb == "MODE" && (args == "S" || args == "B" || args == "C" || args == "Z"):
-			return decoders.Yes
-		}
+	switch string(verb) {
+	case "USER", "PASS", "QUIT", "NOOP", "HELP", "STAT", "LIST", "HOST", "REST", "SITE":
 		return decoders.Maybe
-	case "PASV", "EPSV", "SYST", "FEAT", "CDUP", "XCUP", "XPWD", "ABOR", "REIN", "LPSV":
-		return is(args == "" || verb == "EPSV" || verb == "FEAT")
-	case "PWD", "MLSD", "MLST", "NLST":
-		return is(true)
+	case "PASV", "SYST", "CDUP", "XCUP", "XPWD", "ABOR", "REIN", "LPSV":
+		return is(len(text) == 0)
+	case "PWD", "MLSD", "MLST", "NLST", "EPSV", "FEAT", "CWD", "STOU":
+		return decoders.Yes
+	case "XCWD", "SIZE", "MDTM", "STOR", "APPE", "RNFR", "RNTO", "MKD", "XMKD", "RMD", "XRMD":
+		return is(len(text) > 0)
+	case "AUTH", "OPTS", "DELE", "CLNT", "MODE", "RETR", "PORT", "EPRT", "LPRT", "TYPE", "PROT", "PBSZ":
+	default:
+		return decoders.No
+	}
+	args := string(text)
+	sure := false
+	switch string(verb) {
 	case "PORT":
 		return is(sixNumbers(args).ok)
 	case "EPRT":
@@ -250,15 +257,21 @@ func probeCommand(verb, args string) decoders.Verdict {
 		return is(len(args) == 1)
 	case "PBSZ":
 		return is(allDigits(args))
-	case "CWD", "XCWD", "SIZE", "MDTM", "STOR", "APPE", "RNFR", "RNTO", "MKD", "XMKD", "RMD", "XRMD", "STOU":
-		return is(args != "" || verb == "STOU" || verb == "CWD")
-	case "RETR":
-		if args != "" && !allDigits(args) {
-			return decoders.Yes
-		}
-		return decoders.Maybe
+	case "AUTH": // SMTP and POP3 have other mechanisms
+		sure = wantsTLS(args)
+	case "OPTS":
+		sure = strings.HasPrefix(strings.ToUpper(args), "UTF")
+	case "DELE", "RETR": // POP3 has numbers here
+		sure = args != "" && !allDigits(args)
+	case "CLNT":
+		sure = args != ""
+	case "MODE":
+		sure = args == "S" || args == "B" || args == "C" || args == "Z"
 	}
-	return decoders.No
+	if sure {
+		return decoders.Yes
+	}
+	return decoders.Maybe
 }
 
 func allDigits(s string) bool {
