@@ -34,6 +34,20 @@ var seeds = []decodertest.Conversation{
 		decodertest.Server("+OK ready\r\n"),
 		decodertest.Client("AUTH PLAIN\r\nAAAA\r\nUIDL\r\nRETR 1\r\nSTLS\r\n"),
 		decodertest.Server("+ \r\n+OK\r\n+OK\r\n1 a\r\n.\r\n+OK\r\nA: b\r\n\r\n..\r\n.\r\n-ERR\r\n")),
+	decodertest.Talk("ftp",
+		decodertest.Server("220-hi\r\n220 FTP\r\n"),
+		decodertest.Client("USER a\r\nPASS b\r\nPASV\r\n\xff\xf4\xff\xf2ABOR\r\nPORT 10,0,0,1,4,1\r\n"),
+		decodertest.Server("331 p\r\n230 in\r\n227 (10,0,0,2,4,1)\r\n"),
+		decodertest.Lost(events.FromServer, 9),
+		decodertest.Server("x\r\n229 (|||6446|)\r\n"),
+		decodertest.Client("AUTH TLS\r\n"),
+		decodertest.Server("234 go\r\n"),
+		decodertest.Client("\x16\x03\x01")),
+	decodertest.Talk("websocket",
+		decodertest.Client("\x81\x85\x37\xfa\x21\x3d\x7f\x9f\x4d\x51\x58"),
+		decodertest.Server("\x82\x7e\x00\x05ab"),
+		decodertest.Lost(events.FromServer, 3),
+		decodertest.Server("\x88\x05\x03\xe8bye")),
 }
 
 func TestSeeds(t *testing.T) {
