@@ -23,6 +23,10 @@ type Frames struct{ First, Last uint64 }
 // quiet are the kinds of which there are too many to show unless named.
 var quiet = events.SetOf(events.KindTCPRTT, events.KindTCPHOL, events.KindFlowBytes)
 
+// framing are the kinds that only frame what others tell: text leaves them
+// out unless they are named.
+var framing = events.SetOf(events.KindHTTP2Frame)
+
 // isMessage reports whether k is of an application protocol.
 func isMessage(k events.Kind) bool {
 	name := k.String()
@@ -33,7 +37,7 @@ func isMessage(k events.Kind) bool {
 func DefaultText() Selection {
 	s := Selection{Kinds: events.SetOf(events.KindFlowViolation, events.KindFlowGap, events.KindFlowLimit)}
 	for _, k := range events.Kinds() {
-		if isMessage(k) {
+		if isMessage(k) && !framing.Has(k) {
 			s.Kinds = s.Kinds.Or(events.SetOf(k))
 		}
 	}

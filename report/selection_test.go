@@ -28,6 +28,7 @@ func TestSelection(t *testing.T) {
 		"bytes":     event("tcp", &events.FlowBytes{}),
 		"lost":      event("tcp", &events.TCPSegment{Mark: events.KindTCPLost}),
 		"rtt":       event("tcp", &events.TCPRTT{}),
+		"frame":     event("tcp/http2", &events.HTTP2Frame{}),
 	}
 	protocols := []string{"dns", "mdns", "http1"}
 	tests := []struct {
@@ -37,12 +38,13 @@ func TestSelection(t *testing.T) {
 		want string
 	}{
 		{"text", DefaultText(), "", "dns mdns request body violation"},
-		{"json", DefaultJSON(), "", "dns mdns request body start violation lost"},
+		{"json", DefaultJSON(), "", "dns mdns request body start violation lost frame"},
 		{"group", DefaultText(), "http", "request body"},
 		{"groups", DefaultText(), "dns,http", "dns mdns request body"},
 		{"flow", DefaultText(), "flow", "start violation"},
 		{"tcp", DefaultText(), "tcp", "lost"},
 		{"part of a name", DefaultText(), "tcp.segment", "lost"},
+		{"framing, named", DefaultText(), "http2", "frame"},
 		{"quiet, named", DefaultText(), "tcp.rtt,flow.bytes", "rtt bytes"},
 		{"kind", DefaultJSON(), "http.request", "request"},
 		{"protocol", DefaultText(), "mdns", "mdns"},

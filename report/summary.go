@@ -42,6 +42,10 @@ func summary(b events.Body) string {
 		return trackerRequestSummary(b)
 	case *events.TrackerResponse:
 		return trackerResponseSummary(b)
+	case *events.HTTP2Frame:
+		return frameSummary(b)
+	case *events.GRPCMessage:
+		return grpcSummary(b)
 	case *events.FlowStart:
 		if b.Midway {
 			return "start, joined midway"
