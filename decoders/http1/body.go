@@ -25,9 +25,12 @@ type body struct {
 	frame     uint64 // of its request
 	mediaType string
 	encoding  string
+	codings   string // with those of the transfer, under chunked
 	trailers  []events.Header
-	hash      *content.Reader // nil: not wanted, or given up
-	inner     decoders.Feed   // is given what comes out of hash; nil: nobody
+	reader    *content.Reader // nil: nobody reads it, or it was given up
+	raw       bool            // reader does not know the coding: it passes bytes on as they are
+	inner     decoders.Feed   // is given what comes out of reader; nil: nobody
+	object    *object         // the same, for --extract
 }
 
 // begin starts the body behind a head, or the next message.
@@ -51,9 +54,7 @@ func (c *call) begin(of string, how framing, length int64, f *fields, under stri
 	default:
 		d.state = untilClose
 	}
-	if c.s.env.Hash {
-		d.body.hash = content.New(c.s.env.Limits, appendList(f.contentEncoding, under), nil)
-	}
+	d.body.codings = appendList(f.contentEncoding, under)
 }
 
 // simpleAnswer starts the body that is the whole answer of HTTP/0.9, unless
@@ -62,6 +63,7 @@ func (c *call) simpleAnswer(f *exchange) {
 	d := c.d
 	c.begin("response", byClose, math.MaxInt64, new(fields), "", f.frame)
 	d.body.simple = true
+	c.read(f.name, nil)
 	d.peek = true
 	f.kind = plain
 }
@@ -101,15 +103,15 @@ func (c *call) pass() (want int) {
 		c.s.partOver(d, c.out)
 		return 0
 	}
-	d.body.counting = d.body.hash == nil
+	d.body.counting = d.body.reader == nil
 	return 0
 }
 
 func (b *body) count(p []byte) {
 	b.wire += int64(len(p))
 	b.bytes += int64(len(p))
-	if b.hash != nil {
-		b.hash.Write(p)
+	if b.reader != nil {
+		b.reader.Write(p)
 	}
 }
 
@@ -122,9 +124,9 @@ func (b *body) lose(n int64) {
 }
 
 func (b *body) abandon() {
-	if b.hash != nil {
-		b.hash.Abandon()
-		b.hash = nil
+	if b.reader != nil {
+		b.reader.Abandon()
+		b.reader = nil
 	}
 	if b.inner != nil {
 		b.inner.End(events.FromServer, events.EndCaptureOver)
@@ -139,6 +141,7 @@ func (c *call) notBody() {
 	switch {
 	case d.body.simple:
 		d.body.abandon()
+		d.body.object.drop(d.from, c.out)
 		d.body = body{}
 		d.state = inHead
 	case d.state == untilClose:
@@ -199,10 +202,13 @@ func (s *stream) closeBody(d *side, complete bool, out decoders.Sink) {
 	}
 	inner, innerEnd := b.inner, events.EndCaptureOver
 	b.inner = nil
-	if b.hash != nil && complete {
-		if n, sum, ok := b.hash.Finish(name, d.from, out); ok {
+	whole := false
+	if b.reader != nil && complete {
+		var n int64
+		var sum string
+		if n, sum, whole = b.reader.Finish(name, d.from, out); whole && !b.raw {
 			innerEnd = events.EndFIN
-			if s.env.Hash {
+			if s.env.Hash || b.object != nil {
 				e.DecodedBytes, e.SHA256 = n, sum
 			}
 		}
@@ -213,6 +219,7 @@ func (s *stream) closeBody(d *side, complete bool, out decoders.Sink) {
 	} else {
 		out.Emit(d.from, e)
 	}
+	b.object.end(d.from, b.mediaType, whole, first.Frame, out)
 	if inner != nil {
 		inner.End(events.FromServer, innerEnd)
 	}

@@ -188,8 +188,10 @@ func (c *call) request(b []byte, rl requestLine) (want int) {
 	d.tell(f.faults, c.out)
 	c.tooMany(&f)
 	x.inner = c.openTracker(e)
+	x.name = c.s.nameOf(e)
 	c.ask(x)
 	c.begin("request", how, length, &f, under, c.w.Frame)
+	c.read(x.name, nil)
 	return 0
 }
 
@@ -245,7 +247,7 @@ func (c *call) response(b []byte) (want int) {
 	}
 	c.s.release()
 	c.begin("response", how, length, &f, under, x.frame)
-	c.carry(x.inner, appendList(f.contentEncoding, under))
+	c.read(x.name, x.inner)
 	if d.state != inHead && d.state != inChunkSize {
 		// A body that may not be one: the request is not known (it may have
 		// been a HEAD), or the next one is waiting behind a body of no length.

@@ -36,6 +36,7 @@ type stream struct {
 	// answeredEarly: a response came while the only open request was still
 	// inside its head; that request is not waited for again.
 	answeredEarly bool
+	objects       uint32 // bodies that were wanted as objects
 }
 
 // state says what the next byte of a side belongs to.
@@ -92,6 +93,7 @@ func (s *stream) Data(w decoders.Window, out decoders.Sink) (used, want int, err
 		d.body.bytes += n
 		return len(w.Bytes), 0, nil
 	}
+	d.body.object.by(out)
 	c := call{s: s, d: d, w: w, out: out}
 	for c.off < len(w.Bytes) {
 		st, off := d.state, c.off
@@ -175,6 +177,7 @@ func (s *stream) stop() {
 // Gap implements decoders.Stream.
 func (s *stream) Gap(from events.Dir, n int64, out decoders.Sink) error {
 	d := &s.sides[from]
+	d.body.object.by(out)
 	s.takePeeked(d)
 	d.scanned = 0
 	switch d.state {
@@ -220,6 +223,7 @@ func (s *stream) tear(d *side) {
 // End implements decoders.Stream.
 func (s *stream) End(from events.Dir, why events.Ending, out decoders.Sink) {
 	d := &s.sides[from]
+	d.body.object.by(out)
 	s.takePeeked(d)
 	switch d.state {
 	case inLength, inChunkSize, inChunkData, inChunkEnd, inTrailers:

@@ -11,6 +11,7 @@ type exchange struct {
 	frame uint64 // of its http.request
 	req   *events.HTTPRequest
 	inner decoders.Feed // reads the body of the response too; nil: nobody
+	name  string        // of the body, for --extract
 }
 
 // exchangeKind is what the framing of the response needs to know.

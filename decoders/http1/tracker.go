@@ -4,7 +4,6 @@ import (
 	"strings"
 
 	"github.com/wiretale/wiretale/decoders"
-	"github.com/wiretale/wiretale/decoders/content"
 	"github.com/wiretale/wiretale/events"
 )
 
@@ -29,23 +28,4 @@ func (e *exchange) unanswered() {
 		e.inner.End(events.FromServer, events.EndCaptureOver)
 		e.inner = nil
 	}
-}
-
-// carry lets the body that has just begun, if there is one, be read by inner
-// too, without its codings.
-func (c *call) carry(inner decoders.Feed, codings string) {
-	if inner == nil {
-		return
-	}
-	b := &c.d.body
-	var r *content.Reader
-	if b.of != "" {
-		r = content.New(c.s.env.Limits, codings, func(p []byte) { inner.Data(events.FromServer, p) })
-	}
-	if r == nil {
-		inner.End(events.FromServer, events.EndCaptureOver)
-		return
-	}
-	b.abandon()
-	b.hash, b.inner = r, inner
 }
