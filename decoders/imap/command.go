@@ -86,7 +86,7 @@ type clientSide struct {
 	doubt bool
 	// unsure: and so its end may be elsewhere.
 	unsure bool
-	tags  int // length of the latest tag
+	tags   int // length of the latest tag
 }
 
 // lostAnswers: what the server said may have been the answer to STARTTLS.
@@ -140,10 +140,10 @@ func (c *call) beginCommand(line []byte) (ok bool) {
 		s.client.mode = tagged
 	case idle:
 		s.client.mode = tagged
-		if isDone(line) {
-			s.tell(c.d, &events.IMAPCommand{Verb: "DONE", FirstFrame: c.d.build.first}, c.out)
-			return false
-		}
+	}
+	if isDone(line) { // of an IDLE that was perhaps not captured
+		s.tell(c.d, &events.IMAPCommand{Verb: "DONE", FirstFrame: c.d.build.first}, c.out)
+		return false
 	}
 	if len(line) == 0 {
 		c.strange("an empty line")

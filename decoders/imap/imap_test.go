@@ -325,6 +325,13 @@ mail "Subj" lost 28 reset`},
 7 gap 20
 9 < a3 OK "" to APPEND of 8
 mail "Subject: x\r\n\r\n* 3 of 4\r\nbye OK\r\n" fin`},
+	{name: "joined within IDLE", chunks: []dt.Chunk{
+		client("DONE\r\n"), server("16 OK IDLE completed\r\n"), client("17 NOOP\r\n"), server("17 OK\r\n"),
+	}, want: `
+1 >  DONE ""
+3 > 17 NOOP ""
+2 < 16 OK "IDLE completed"
+4 < 17 OK "" to NOOP of 3`},
 	{name: "what is none", chunks: []dt.Chunk{
 		server(greeting), client("\r\nfoo\r\nbar\r\na1 NOOP\r\n"), server("what\r\nis this\r\na1 OK\r\n"),
 	}, want: `
@@ -513,6 +520,8 @@ func TestProbe(t *testing.T) {
 		"a1 CAPABILITY\r\n":                 decoders.Yes,
 		"r97t LOGIN \"a\" \"b\"\r\n":        decoders.Yes,
 		"qmub IDLE\r\n":                     decoders.Maybe,
+		"DONE\r\n":                          decoders.Maybe,
+		"DONE\r\n17 list \"\" \"Sent\"\r\n": decoders.Yes,
 		"USER noop\r\n":                     decoders.Maybe,
 		"1 UID FETCH 1:* (FLAGS)\r\n":       decoders.Yes,
 		"2 AUTHENTICATE XYMPKI\r\n":         decoders.Yes,

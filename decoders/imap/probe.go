@@ -9,7 +9,27 @@ import (
 
 // probe: a greeting, a response with data that only IMAP has, or a tag with a
 // command that only IMAP has. ACAP (RFC 2244) has the same forms and says so.
-func probe(from events.Dir, head []byte) (decoders.Verdict, events.Dir) {
+// A stream that is joined midway may begin with lines that prove nothing.
+func probe(from events.Dir, head []byte) (v decoders.Verdict, speaker events.Dir) {
+	v, speaker = probeLine(from, head)
+	for range 16 {
+		i := bytes.IndexByte(head, '\n')
+		if v != decoders.Maybe || i < 0 || i+1 == len(head) {
+			break
+		}
+		head = head[i+1:]
+		next, who := probeLine(from, head)
+		if next == decoders.No {
+			break
+		}
+		if next == decoders.Yes {
+			v, speaker = next, who
+		}
+	}
+	return v, speaker
+}
+
+func probeLine(from events.Dir, head []byte) (decoders.Verdict, events.Dir) {
 	line, whole := head, false
 	if i := bytes.IndexByte(head, '\n'); i >= 0 {
 		line, whole = trim(head[:i+1]), true
@@ -24,6 +44,10 @@ func probe(from events.Dir, head []byte) (decoders.Verdict, events.Dir) {
 		return decoders.No, from
 	case line[0] == '*':
 		return probeResponse(from, line, whole)
+	case bytes.HasPrefix(line, []byte("+ ")) && whole:
+		return decoders.Maybe, events.FromServer
+	case whole && isDone(line):
+		return decoders.Maybe, events.FromClient
 	case !whole:
 		tag, rest, more := bytes.Cut(line, space)
 		if !isTag(tag) || more && len(rest) > 0 && !startsVerb(rest) {

@@ -18,7 +18,7 @@ func (c *call) sure(line []byte) bool {
 
 func (c *call) sureCommand(line []byte) bool {
 	d := &c.s.client
-	if d.mode == idle && isDone(line) {
+	if isDone(line) && (d.mode == idle || !c.d.torn) {
 		return true
 	}
 	if !c.d.torn && d.mode == steps && bytes.IndexByte(line, ' ') < 0 {
