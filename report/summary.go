@@ -46,6 +46,14 @@ func summary(b events.Body) string {
 		return frameSummary(b)
 	case *events.GRPCMessage:
 		return grpcSummary(b)
+	case *events.POP3Command:
+		return pop3CommandSummary(b)
+	case *events.POP3Reply:
+		return pop3ReplySummary(b)
+	case *events.IMAPCommand:
+		return imapCommandSummary(b)
+	case *events.IMAPResponse:
+		return imapResponseSummary(b)
 	case *events.FlowStart:
 		if b.Midway {
 			return "start, joined midway"
