@@ -15,6 +15,9 @@ type Selection struct {
 	layers  []string // protocols whose messages are wanted, whatever their kind
 	Streams []events.StreamKey
 	Frames  []Frames
+	// data: packets of QUIC that show nothing but that data flows are wanted
+	// too. They are quiet as some kinds are.
+	data bool
 }
 
 // Frames is a range of frame numbers, both ends included. Last 0: to the end.
@@ -57,11 +60,13 @@ func DefaultJSON() Selection {
 
 // Only limits s to the words: names of kinds ("http.request"), of groups of
 // kinds ("dns", "tcp.segment", "flow"), or of protocols ("mdns", "http1").
-// A group has no quiet kinds: these must be named whole.
+// A group has no quiet kinds, and no 1-RTT packets of QUIC: these must be named
+// whole.
 func (s *Selection) Only(words, protocols []string) error {
 	s.Kinds = events.KindSet{}
 	for _, w := range words {
 		found := false
+		s.data = s.data || w == events.KindQUICPacket.String()
 		for _, k := range events.Kinds() {
 			name := k.String()
 			if name == w || strings.HasPrefix(name, w+".") && !quiet.Has(k) {
@@ -117,6 +122,9 @@ func (s *Selection) Want() events.KindSet {
 // Has reports whether e is selected.
 func (s *Selection) Has(e *events.Event) bool {
 	if k := e.Body.Kind(); !s.Kinds.Has(k) && !(isMessageLayer(s.layers, e.Layer) && isMessage(k)) {
+		return false
+	}
+	if p, ok := e.Body.(*events.QUICPacket); ok && p.Type == "1rtt" && !s.data {
 		return false
 	}
 	if len(s.Streams) > 0 && !slices.Contains(s.Streams, e.Key()) {

@@ -28,6 +28,8 @@ func TestSelection(t *testing.T) {
 		"bytes":     event("tcp", &events.FlowBytes{}),
 		"lost":      event("tcp", &events.TCPSegment{Mark: events.KindTCPLost}),
 		"rtt":       event("tcp", &events.TCPRTT{}),
+		"initial":   event("udp/quic", &events.QUICPacket{Type: "initial"}),
+		"1rtt":      event("udp/quic", &events.QUICPacket{Type: "1rtt"}),
 		"frame":     event("tcp/http2", &events.HTTP2Frame{}),
 	}
 	protocols := []string{"dns", "mdns", "http1"}
@@ -37,8 +39,8 @@ func TestSelection(t *testing.T) {
 		only string
 		want string
 	}{
-		{"text", DefaultText(), "", "dns mdns request body violation"},
-		{"json", DefaultJSON(), "", "dns mdns request body start violation lost frame"},
+		{"text", DefaultText(), "", "dns mdns request body violation initial"},
+		{"json", DefaultJSON(), "", "dns mdns request body start violation lost frame initial"},
 		{"group", DefaultText(), "http", "request body"},
 		{"groups", DefaultText(), "dns,http", "dns mdns request body"},
 		{"flow", DefaultText(), "flow", "start violation"},
@@ -47,6 +49,8 @@ func TestSelection(t *testing.T) {
 		{"framing, named", DefaultText(), "http2", "frame"},
 		{"quiet, named", DefaultText(), "tcp.rtt,flow.bytes", "rtt bytes"},
 		{"kind", DefaultJSON(), "http.request", "request"},
+		{"group with data", DefaultText(), "quic", "initial"},
+		{"data, named", DefaultText(), "quic.packet", "initial 1rtt"},
 		{"protocol", DefaultText(), "mdns", "mdns"},
 		{"protocol and kind", DefaultText(), "mdns,flow.start", "mdns start"},
 	}
