@@ -48,6 +48,13 @@ var seeds = []decodertest.Conversation{
 		decodertest.Server("\x82\x7e\x00\x05ab"),
 		decodertest.Lost(events.FromServer, 3),
 		decodertest.Server("\x88\x05\x03\xe8bye")),
+	decodertest.Packets("quic",
+		decodertest.Client("\xc3\x00\x00\x00\x01\x04abcd\x02xy\x00\x16abcdefghijklmnopqrstuv"),
+		decodertest.Server("\x80\x00\x00\x00\x00\x02xy\x04abcd\x00\x00\x00\x01\x1a\x2a\x3a\x4a"),
+		decodertest.Server("\xf0\x00\x00\x00\x01\x02xy\x02ef\x01abcdefghijklmnop"),
+		decodertest.Server("\xe3\x00\x00\x00\x01\x02xy\x02ef\x16abcdefghijklmnopqrstuv\x40xyabcdefghijklmnopqrstuvwxyz"),
+		decodertest.Client("\x61efabcdefghijklmnopqrstuvwxyz"),
+		decodertest.Client("\x09abcdefghQ043\x01")),
 }
 
 func TestSeeds(t *testing.T) {
