@@ -18,6 +18,9 @@ func imapCommandSummary(c *events.IMAPCommand) string {
 
 func imapResponseSummary(r *events.IMAPResponse) string {
 	s := r.Tag
+	if s == "" {
+		s = "response"
+	}
 	if r.Number != nil {
 		s += " " + strconv.FormatUint(uint64(*r.Number), 10)
 	}
