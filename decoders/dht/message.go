@@ -43,6 +43,7 @@ func read(v bencode.Value) (m *events.DHTMessage, wrong string, ok bool) {
 		m.Type = "error"
 		r.note(!haveFault, "an error that says nothing")
 		r.fault(fault)
+		r.read(answer) // libtorrent says who it is
 	default:
 		return nil, "", false
 	}
@@ -73,9 +74,11 @@ func (r *reader) note(broken bool, what string) {
 }
 
 // args reads what a query asks or a response answers.
-func (r *reader) args(v bencode.Value) {
+func (r *reader) args(v bencode.Value) { r.note(!r.read(v), "no id") }
+
+// read reads a dictionary of arguments, or of values.
+func (r *reader) read(v bencode.Value) (hasID bool) {
 	m := r.m
-	hasID := false
 	for key, x := range v.Dict() {
 		switch string(key) {
 		case "id":
@@ -141,7 +144,7 @@ func (r *reader) args(v bencode.Value) {
 			m.ValueBytes = len(x)
 		}
 	}
-	r.note(!hasID, "no id")
+	return hasID
 }
 
 func number(v bencode.Value) *int64 {

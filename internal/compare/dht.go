@@ -14,7 +14,7 @@ import (
 var dht = protocol{
 	name:    "dht",
 	kinds:   []events.Kind{events.KindDHTMessage},
-	reader:  func() reader { return plain{} },
+	reader:  func() reader { return dhtReader{faults: map[uint64]bool{}} },
 	decoded: true,
 	outside: quoted,
 	fields: []field{
@@ -44,6 +44,27 @@ var dht = protocol{
 			endpoints(m, func(a netip.AddrPort) { add(strconv.Itoa(int(a.Port()))) })
 		})},
 	},
+}
+
+// dhtReader knows the errors, which tshark recognises by nothing.
+type dhtReader struct {
+	plain
+	faults map[uint64]bool
+}
+
+func (r dhtReader) event(e *events.Event, tell func(message)) {
+	if e.Body.(*events.DHTMessage).Type == "error" {
+		r.faults[e.Pos.Frame] = true
+	}
+	tell(message{frame: e.Pos.Frame, event: e})
+}
+
+// aside: what tshark takes for DHT begins with d1:ad, d1:rd or d2:ip.
+func (r dhtReader) aside(d *Difference, its *theirs) string {
+	if d.Side == OnlyOurs && r.faults[d.Frame] && !strings.Contains(its.frames[d.Frame].path, "bt-dht") {
+		return "an error, which tshark does not recognise"
+	}
+	return ""
 }
 
 func inMessage(f func(*events.DHTMessage, func(string))) func(*message, func(string)) {
