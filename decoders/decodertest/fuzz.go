@@ -93,6 +93,10 @@ func tight() *events.Limits {
 	l.BencodeDepth = 3
 	l.FTPLine = 256
 	l.FTPReply = 512
+	l.POP3Line = 256
+	l.POP3Lines = 4
+	l.IMAPLine = 256
+	l.IMAPLiterals = 4
 	l.MailHeader = 1024
 	l.MailParts = 8
 	l.MailNesting = 4

@@ -35,7 +35,15 @@ var groups = []struct {
 	{[]string{"dns", "http1"}, []string{"dns", "mdns", "llmnr", "http"}},
 	{[]string{"ftp"}, []string{"ftp", "ftp-data"}},
 	{[]string{"websocket"}, []string{"websocket"}},
+	{[]string{"quic"}, []string{"quic"}},
+	{[]string{"bittorrent"}, []string{"bittorrent"}},
+	{[]string{"pop3"}, []string{"pop"}},
+	{[]string{"imap"}, []string{"imap"}},
 }
+
+// leftOut are captures that are not conversations of TCP: docs/wireshark-differences.md
+// says why.
+var leftOut = []string{"SampleCaptures__Mixed1.cap"}
 
 // few captures are all compared.
 const few = 40
@@ -65,7 +73,9 @@ func compareCaptures(t *testing.T, protocols, shown []string) {
 			name, _, _ := strings.Cut(s, ":")
 			return slices.Contains(shown, name)
 		}) {
-			files = append(files, filepath.Join(shared, cols[0]))
+			if !slices.ContainsFunc(leftOut, func(s string) bool { return strings.HasSuffix(cols[0], s) }) {
+				files = append(files, filepath.Join(shared, cols[0]))
+			}
 		}
 	}
 	agreed := agreedAll
