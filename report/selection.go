@@ -28,7 +28,7 @@ var quiet = events.SetOf(events.KindTCPRTT, events.KindTCPHOL, events.KindFlowBy
 
 // framing are the kinds that only frame what others tell: text leaves them
 // out unless they are named.
-var framing = events.SetOf(events.KindHTTP2Frame)
+var framing = events.SetOf(events.KindHTTP2Frame, events.KindUTPSegment)
 
 // isMessage reports whether k is of an application protocol.
 func isMessage(k events.Kind) bool {

@@ -54,6 +54,12 @@ func summary(b events.Body) string {
 		return imapCommandSummary(b)
 	case *events.IMAPResponse:
 		return imapResponseSummary(b)
+	case *events.DHTMessage:
+		return dhtSummary(b)
+	case *events.UTPSegment:
+		return utpSummary(b)
+	case *events.BitTorrentLSD:
+		return lsdSummary(b)
 	case *events.FlowStart:
 		if b.Midway {
 			return "start, joined midway"
@@ -75,7 +81,7 @@ func summary(b events.Body) string {
 	case *events.FlowViolation:
 		return "violation: " + b.Reason
 	case *events.FlowGap:
-		return "gap: " + analyzers.BytesText(b.Bytes) + " never captured (" + b.Reason + ")"
+		return gapSummary(b)
 	case *events.FlowLimit:
 		s := "limit " + b.Limit + "=" + strconv.FormatInt(b.Value, 10) + " reached: " + b.Reason
 		if b.Bytes > 0 {
