@@ -12,16 +12,16 @@ type coding uint8
 
 const (
 	identity coding = iota // 7bit, 8bit, binary, and what is not known
-	base64
-	quoted
+	inBase64
+	inQuoted
 )
 
 func codingOf(s string) coding {
 	switch s {
 	case "base64":
-		return base64
+		return inBase64
 	case "quoted-printable":
-		return quoted
+		return inQuoted
 	}
 	return identity
 }
@@ -81,13 +81,13 @@ func (l *leaf) read() bool { return l.sum != nil || l.object.number != 0 }
 // write takes bytes as on the wire.
 func (l *leaf) write(m *walker, b []byte) {
 	switch l.coding {
-	case base64:
+	case inBase64:
 		if l.read() {
 			l.decodeBase64(m, b)
 		} else {
 			l.countBase64(m, b)
 		}
-	case quoted:
+	case inQuoted:
 		l.decodeQuoted(m, b)
 	default:
 		l.put(m, b)
@@ -134,9 +134,9 @@ func (m *walker) closeLeaf(whole bool) {
 // finish decodes what is left of a group that is not whole.
 func (l *leaf) finish(m *walker) {
 	switch l.coding {
-	case base64:
+	case inBase64:
 		l.padding(m)
-	case quoted:
+	case inQuoted:
 		l.endQuoted(m)
 	}
 }
