@@ -9,7 +9,10 @@ import (
 )
 
 func dhtSummary(m *events.DHTMessage) string {
-	s := m.Type
+	s := "message"
+	if m.Type != "" {
+		s = m.Type
+	}
 	if m.Query != "" {
 		s = m.Query
 	}
