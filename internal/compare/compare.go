@@ -72,12 +72,12 @@ func compareFile(ctx context.Context, tshark, file string, ps []*protocol, p pip
 	if err != nil {
 		return nil, err
 	}
-	its, err := runTshark(ctx, tshark, file, ps, inOrder)
+	its, err := runTshark(ctx, tshark, file, ps, inOrder, mine.decodeAs(ps))
 	if err != nil {
 		return nil, err
 	}
 	if len(mine.gaps) > 0 {
-		plain, err := runTshark(ctx, tshark, file, ps, nil)
+		plain, err := runTshark(ctx, tshark, file, ps, nil, mine.decodeAs(ps))
 		if err != nil {
 			return nil, err
 		}

@@ -116,6 +116,9 @@ type httpReader struct {
 }
 
 func (r *httpReader) event(e *events.Event, tell func(message)) {
+	if !strings.HasSuffix(e.Layer, "/http1") {
+		return // HTTP/2 says the same words
+	}
 	s := side{e.Key(), e.From}
 	switch b := e.Body.(type) {
 	case *events.HTTPRequest:
@@ -174,7 +177,7 @@ func (r *httpReader) tell(e *events.Event, frame uint64, partial bool, tell func
 
 func (r *httpReader) row(row *analyzers.Row, tell func(message)) {
 	v, ok := row.Value.(*httptransaction.Transaction)
-	if !ok || v.ResponseTime == nil || v.Outcome != httptransaction.Complete {
+	if !ok || v.HTTPStream != 0 || v.ResponseTime == nil || v.Outcome != httptransaction.Complete {
 		return
 	}
 	frame := v.ResponseFrame

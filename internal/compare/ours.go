@@ -4,6 +4,10 @@ import (
 	"context"
 	"errors"
 	"io"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
 	"sync"
 
 	"github.com/wiretale/wiretale/analyzers"
@@ -26,7 +30,8 @@ type sheet map[cell][]string
 type said struct {
 	values  sheet
 	partial map[inPart]bool
-	gaps    map[events.StreamKey]bool // streams that lack bytes
+	gaps    map[events.StreamKey]bool  // streams that lack bytes
+	ports   map[uint16]map[string]bool // protocols found on TCP, by server port
 }
 
 // inPart is a value of a message whose end was not captured.
@@ -43,7 +48,7 @@ const roomy = 4 << 20
 
 // ours is what wiretale says of file.
 func ours(ctx context.Context, file string, ps []*protocol, readers []reader, p pipeline.Config) (*said, error) {
-	s := &said{values: sheet{}, partial: map[inPart]bool{}, gaps: map[events.StreamKey]bool{}}
+	s := &said{values: sheet{}, partial: map[inPart]bool{}, gaps: map[events.StreamKey]bool{}, ports: map[uint16]map[string]bool{}}
 	p.Limits.HTTPHead = max(p.Limits.HTTPHead, roomy)
 	p.Limits.Waiting = max(p.Limits.Waiting, roomy)
 	tell := make([]func(message), len(ps))
@@ -56,6 +61,9 @@ func ours(ctx context.Context, file string, ps []*protocol, readers []reader, p 
 	p.Questions = nil
 	p.Want = events.SetOf(events.KindFlowGap)
 	for i, proto := range ps {
+		if proto.as != "" {
+			p.Want = p.Want.Or(events.SetOf(events.KindFlowDetected))
+		}
 		for _, k := range proto.kinds {
 			byKind[k] = append(byKind[k], i)
 		}
@@ -72,6 +80,9 @@ func ours(ctx context.Context, file string, ps []*protocol, readers []reader, p 
 		for _, e := range evs {
 			if e.Body.Kind() == events.KindFlowGap {
 				s.gaps[e.Key()] = true
+			}
+			if d, ok := e.Body.(*events.FlowDetected); ok {
+				s.found(e, d)
 			}
 			for _, i := range byKind[e.Body.Kind()] {
 				readers[i].event(e, tell[i])
@@ -98,6 +109,30 @@ func ours(ctx context.Context, file string, ps []*protocol, readers []reader, p 
 		err = nil
 	}
 	return s, err
+}
+
+// found takes in which protocol speaks first on a TCP port.
+func (s *said) found(e *events.Event, d *events.FlowDetected) {
+	if e.Flow.Proto != events.ProtoTCP || strings.Count(e.Layer, "/") > 1 {
+		return
+	}
+	if s.ports[e.Flow.ServerPort] == nil {
+		s.ports[e.Flow.ServerPort] = map[string]bool{}
+	}
+	s.ports[e.Flow.ServerPort][d.Protocol] = true
+}
+
+// decodeAs are tshark's arguments for ports on which we found one protocol
+// only, and tshark would not look for it.
+func (s *said) decodeAs(ps []*protocol) (args []string) {
+	for _, port := range slices.Sorted(maps.Keys(s.ports)) {
+		for _, p := range ps {
+			if p.as != "" && len(s.ports[port]) == 1 && s.ports[port][p.name] {
+				args = append(args, "-d", "tcp.port=="+strconv.Itoa(int(port))+","+p.as)
+			}
+		}
+	}
+	return args
 }
 
 func (s *said) tell(proto int, p *protocol, m *message) {

@@ -46,8 +46,8 @@ type frame struct {
 	extra  map[string]string // protocol.extra, the last value of each (of later: all)
 }
 
-// runTshark is what tshark says of file.
-func runTshark(ctx context.Context, tshark, file string, ps []*protocol, preferences []string) (*theirs, error) {
+// runTshark is what tshark says of file. more are further arguments.
+func runTshark(ctx context.Context, tshark, file string, ps []*protocol, preferences, more []string) (*theirs, error) {
 	// -n: no names for addresses. One pass, as a user of tshark sees it.
 	args := []string{"-n", "-r", file}
 	for _, p := range preferences {
@@ -56,6 +56,7 @@ func runTshark(ctx context.Context, tshark, file string, ps []*protocol, prefere
 	for _, p := range ps {
 		args = append(args, p.args...)
 	}
+	args = append(args, more...)
 	args = append(args, "-T", "fields", "-E", "occurrence=a", "-E", "aggregator="+between)
 	for _, c := range columns {
 		args = append(args, "-e", c)
