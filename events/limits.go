@@ -61,6 +61,10 @@ type Limits struct {
 	HTTP2Streams    int `limit:"http2-streams" default:"4096" doc:"streams of one HTTP/2 connection followed at once"`
 	HTTP2Table      int `limit:"http2-table" default:"65536" doc:"bytes of one HPACK dynamic table"`
 	HTTP2Settings   int `limit:"http2-settings" default:"64" doc:"parameters listed of one SETTINGS frame of HTTP/2"`
+	ExtractBytes    int `limit:"extract-bytes" default:"1073741824" doc:"bytes that --extract writes of one object"`
+	ExtractTotal    int `limit:"extract-total" default:"17179869184" doc:"bytes that --extract writes in all"`
+	ExtractFiles    int `limit:"extract-files" default:"100000" doc:"files that --extract writes"`
+	ExtractOpen     int `limit:"extract-open" default:"512" doc:"objects under way at once for --extract; the one silent for longest ends early"`
 }
 
 // DefaultLimits are the limits when nothing else is said.

@@ -24,6 +24,7 @@ type Capture struct {
 
 	Wall        time.Duration // how long the run took
 	Interrupted bool          // by the user: only a part was read
+	Extracted   string        // what was written besides; "" nothing
 }
 
 // Options say how a report is set.
@@ -394,6 +395,10 @@ func (p *page) footer(c *Capture) {
 	}
 	p.put(dim, text, 0)
 	p.line()
+	if c.Extracted != "" {
+		p.put(plain, c.Extracted, 0)
+		p.line()
+	}
 	if c.Interrupted {
 		p.put(yellow, "interrupted: this report covers what was read so far", 0)
 		p.line()

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strings"
 	"time"
 
@@ -25,6 +26,7 @@ filter; then a part for each question; then what was not decoded, and why.`,
 			{"wiretale analyze --full capture.pcapng | less", "all of it"},
 			{"wiretale analyze --only dns,rtt monday.pcap tuesday.pcap.gz", "two questions over two files, merged by time"},
 			{"wiretale analyze --json capture.pcapng | jq 'select(.analysis==\"rtt\")'", "rows for programs"},
+			{"wiretale analyze --extract objects capture.pcapng", "and write what was carried (HTTP bodies, attachments, FTP files) to the folder objects"},
 			{"tcpdump -w - -c 10000 | wiretale analyze -", "packets as they come"},
 		},
 		values: map[string]func() []string{"only": questionNames, "limits": limitValues},
@@ -32,6 +34,7 @@ filter; then a part for each question; then what was not decoded, and why.`,
 			asJSON := c.flags.Bool("json", false, "print rows as JSON lines (wiretale schema describes them)")
 			full := c.flags.Bool("full", false, "the whole report, however long")
 			only := c.flags.StringArray("only", nil, "only these `questions`, with commas between: "+strings.Join(questionNames(), ", "))
+			extractTo := c.flags.String("extract", "", "write the objects that were carried (HTTP bodies, mail attachments, FTP files, pieces of torrents) to this `folder`, with an index.json")
 			c.commonFlags()
 			return func() error {
 				p, err := c.pipeline()
@@ -41,10 +44,14 @@ filter; then a part for each question; then what was not decoded, and why.`,
 				if p.Questions, err = questions(split(*only)); err != nil {
 					return err
 				}
-				if *asJSON {
-					return c.rows(p)
+				objects, err := newObjects(*extractTo, &p.Limits)
+				if err != nil {
+					return err
 				}
-				return c.report(p, *full)
+				if *asJSON {
+					return c.rows(p, objects)
+				}
+				return c.report(p, objects, *full)
 			}
 		},
 	}
@@ -86,7 +93,7 @@ func questions(names []string) ([]analyzers.Question, error) {
 }
 
 // rows prints the answers as JSON lines.
-func (c *call) rows(p pipeline.Config) error {
+func (c *call) rows(p pipeline.Config, objects *objects) error {
 	lines := report.NewRowLines(c.stdout)
 	p.Rows = func(rows []analyzers.Row) error {
 		for i := range rows {
@@ -96,16 +103,21 @@ func (c *call) rows(p pipeline.Config) error {
 		}
 		return nil
 	}
+	objects.watch(&p)
 	bar := c.progress(true)
 	bar.watch(&p)
 	_, err := pipeline.Run(c.ctx, p)
 	bar.end()
-	return errors.Join(err, lines.Flush())
+	told, extractErr := objects.end()
+	if told != "" {
+		fmt.Fprintln(c.stderr, told)
+	}
+	return errors.Join(err, lines.Flush(), extractErr)
 }
 
 // report prints what a person reads, also of a run that did not come to its
 // end.
-func (c *call) report(p pipeline.Config, full bool) error {
+func (c *call) report(p pipeline.Config, objects *objects, full bool) error {
 	summaries := make([]analyzers.Summary, len(p.Questions))
 	byName := map[string]analyzers.Summary{}
 	for i, q := range p.Questions {
@@ -126,11 +138,14 @@ func (c *call) report(p pipeline.Config, full bool) error {
 		}
 		return nil
 	}
+	objects.watch(&p)
 	start := time.Now()
 	bar := c.progress(false)
 	bar.watch(&p)
 	stats, err := pipeline.Run(c.ctx, p)
 	bar.end()
+	told, extractErr := objects.end()
+	err = errors.Join(err, extractErr)
 	if err != nil && stats.Packets == 0 {
 		return err // nothing to tell of
 	}
@@ -141,6 +156,6 @@ func (c *call) report(p pipeline.Config, full bool) error {
 	return errors.Join(err, report.Text(c.stdout, &report.Capture{
 		Name: captureName(p.Paths), Packets: stats.Packets, Bytes: stats.Bytes, First: stats.First, Last: stats.Last,
 		NotIP: stats.NotIP, Malformed: stats.Malformed, UnknownLink: stats.UnknownLink, Incomplete: stats.Incomplete, CutBySnaplen: stats.CutBySnaplen,
-		Wall: time.Since(start), Interrupted: errors.Is(err, context.Canceled),
+		Wall: time.Since(start), Interrupted: errors.Is(err, context.Canceled), Extracted: told,
 	}, &cov, sections, report.Options{Color: c.color(), Width: c.out.width, Height: max(c.out.height-1, 0), Full: full}))
 }
