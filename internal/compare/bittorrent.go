@@ -12,6 +12,7 @@ var bittorrent = protocol{
 	name:    "bittorrent",
 	kinds:   []events.Kind{events.KindBitTorrentHandshake, events.KindBitTorrentMessage},
 	reader:  func() reader { return peerReader{} },
+	args:    []string{"--enable-heuristic", "bt_utp_udp"},
 	decoded: true,
 	outside: quoted,
 	fields: []field{
@@ -19,7 +20,12 @@ var bittorrent = protocol{
 		{name: "bittorrent.reserved", of: handshakeField(func(h *events.BitTorrentHandshake) string { return h.Reserved })},
 		{name: "bittorrent.info_hash", of: handshakeField(func(h *events.BitTorrentHandshake) string { return h.InfoHash })},
 		{name: "bittorrent.peer_id", of: handshakeField(func(h *events.BitTorrentHandshake) string { return h.PeerID })},
-		{name: "bittorrent.msg.length", of: peerField(func(m *events.BitTorrentMessage) string { return strconv.FormatUint(uint64(m.Bytes), 10) })},
+		{name: "bittorrent.msg.length", of: peerField(func(m *events.BitTorrentMessage) string {
+			if m.Bytes == 0 {
+				return "" // tshark shows no field of a keep-alive
+			}
+			return strconv.FormatUint(uint64(m.Bytes), 10)
+		})},
 		{name: "bittorrent.msg.type", of: peerField(messageNumber)},
 		{name: "bittorrent.msg.aztype", of: peerField(func(m *events.BitTorrentMessage) string {
 			if _, ok := messageNumbers[m.Type]; !ok && m.Type != "keep_alive" {
@@ -76,6 +82,7 @@ type peerReader struct{ plain }
 
 func (peerReader) event(e *events.Event, tell func(message)) {
 	m := message{frame: e.Pos.Frame, event: e}
+	inUTP := e.Flow.Proto == events.ProtoUDP
 	switch b := e.Body.(type) {
 	case *events.BitTorrentHandshake:
 		if b.Encryption != "" {
@@ -84,6 +91,11 @@ func (peerReader) event(e *events.Event, tell func(message)) {
 		m.partial = e.Truncated
 	case *events.BitTorrentMessage:
 		m.partial = !b.Complete
+		if inUTP {
+			// Inside uTP tshark puts nothing together: it shows a message
+			// where it begins.
+			m.frame = b.FirstFrame
+		}
 	}
 	tell(m)
 }
