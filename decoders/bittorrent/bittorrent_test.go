@@ -319,6 +319,14 @@ var all = []talk{
 2 > truncated handshake e21ea956   reserved 0000000000100005 first 1
 3 > interested (1)
 `, false},
+	{"a handshake behind a hole", []dt.Chunk{
+		gone(fromClient, 1),
+		client(hello(clientID) + msg(2, "")),
+	}, `
+1 > gap 1
+2 > handshake e21ea956 2d545234 Transmission 4.0.4 reserved 0000000000100005 first 2
+2 > interested (1)
+`, true},
 	{"different torrents", []dt.Chunk{
 		client(hello(clientID)),
 		server(strings.ReplaceAll(hello(serverID), "\xe2\x1e", "\xe2\x1f")),

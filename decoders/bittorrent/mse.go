@@ -83,9 +83,10 @@ func (m *mse) Gap(events.Dir, int64, decoders.Sink) error {
 // End implements decoders.Stream.
 func (m *mse) End(events.Dir, events.Ending, decoders.Sink) {}
 
-// probeMSE: bytes that look random may be it.
+// probeMSE: bytes that look random may be it. Its first flight is written at
+// once, so that less than a key is something else.
 func probeMSE(from events.Dir, head []byte) (decoders.Verdict, events.Dir) {
-	if len(head) > 3*(keyLen+padLen) || looksRandom(head) == no {
+	if len(head) > 3*(keyLen+padLen) || looksRandom(head) != yes {
 		return decoders.No, from
 	}
 	return decoders.Maybe, from

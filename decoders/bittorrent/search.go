@@ -144,6 +144,14 @@ func (c *call) search() (want int, err error) {
 	b := c.rest()
 	longest := min(s.env.Limits.TorrentMessage, s.env.Limits.Waiting/2) - 4
 	if d.fresh {
+		if n := min(len(b), len(front)); d.infoHash == "" && bytes.Equal(b[:n], front[:n]) {
+			// What was lost was before the connection: uTP was joined late.
+			if n < len(front) {
+				return len(front), nil
+			}
+			d.state, d.fresh, s.sure = inHandshake, false, true
+			return 0, nil
+		}
 		weight := fair
 		if !s.sure {
 			weight = enough
