@@ -60,6 +60,12 @@ func summary(b events.Body) string {
 		return utpSummary(b)
 	case *events.BitTorrentLSD:
 		return lsdSummary(b)
+	case *events.SMTPCommand:
+		return smtpCommandSummary(b)
+	case *events.SMTPReply:
+		return smtpReplySummary(b)
+	case *events.MailMessage:
+		return mailSummary(b)
 	case *events.FlowStart:
 		if b.Midway {
 			return "start, joined midway"
