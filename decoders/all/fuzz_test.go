@@ -55,6 +55,15 @@ var seeds = []decodertest.Conversation{
 		decodertest.Server("\xe3\x00\x00\x00\x01\x02xy\x02ef\x16abcdefghijklmnopqrstuv\x40xyabcdefghijklmnopqrstuvwxyz"),
 		decodertest.Client("\x61efabcdefghijklmnopqrstuvwxyz"),
 		decodertest.Client("\x09abcdefghQ043\x01")),
+	decodertest.Talk("bittorrent",
+		decodertest.Client("\x13BitTorrent protocol\x00\x00\x00\x00\x00\x10\x00\x05aaaaaaaaaaaaaaaaaaaa-TR4040-bbbbbbbbbbbb\x00\x00\x00\x1a\x14\x00d1:md11:ut_metadatai3eee"),
+		decodertest.Server("\x13BitTorrent protocol\x00\x00\x00\x00\x00\x10\x00\x05aaaaaaaaaaaaaaaaaaaa-qB4500-cccccccccccc\x00\x00\x00\x02\x05\xff\x00\x00\x00\x0c\x07\x00\x00\x00\x01\x00\x00\x00\x00ab"),
+		decodertest.Lost(events.FromServer, 40),
+		decodertest.Server("c\x00\x00\x40\x09\x07\x00\x00\x00\x01\x00\x00\x40\x00abc"),
+		decodertest.Client("\x00\x00\x00\x0d\x06\x00\x00\x00\x01\x00\x00\x00\x00\x00\x00\x40\x00\x00\x00\x00\x00")),
+	decodertest.Talk("tracker",
+		decodertest.Client("GET /announce?info_hash=%01aaaaaaaaaaaaaaaaaaa&port=1 HTTP/1.1\r\nHost: t\r\n\r\n"),
+		decodertest.Server("HTTP/1.1 200 OK\r\nContent-Length: 37\r\n\r\nd8:intervali60e5:peers6:\x01\x02\x03\x04\x05\x06e")),
 }
 
 func TestSeeds(t *testing.T) {
