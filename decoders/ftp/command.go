@@ -41,12 +41,20 @@ func (c *control) command(line []byte, at decoders.Mark, w *decoders.Window, out
 		}
 		fault = c.lies(verb, host, port, c.env.Flow.Client)
 		expect = c.expectation(x.transfer, false, port)
+		c.standing = port
 	case "PASV", "EPSV", "LPSV":
 		if !strings.EqualFold(args, "ALL") { // RFC 2428 section 4: no other will follow
 			x.transfer = c.announce("passive")
+			c.standing = 0
 		}
 	case "RETR", "STOR", "APPE", "STOU", "LIST", "NLST", "MLSD": // transfers
 		x.transfer = c.transfer(verb, args, w.Frame)
+		if x.transfer == nil && c.standing != 0 {
+			c.announce("active")
+			x.transfer = c.transfer(verb, args, w.Frame)
+			expect = c.expectation(x.transfer, false, c.standing)
+		}
+		c.set.restart = 0
 	case "REST":
 		x.was = c.set
 		c.set.restart = 0
@@ -63,7 +71,7 @@ func (c *control) command(line []byte, at decoders.Mark, w *decoders.Window, out
 		x.was = c.set
 		c.set.prot = strings.ToUpper(args)
 	case "REIN": // RFC 959 section 4.1.1: all parameters as at the start
-		c.set, c.next = settings{}, nil
+		c.set, c.next, c.standing = settings{}, nil, 0
 	case "ABOR":
 		if c.active != nil && c.active.Final == 0 {
 			c.active.Aborted = true
@@ -136,14 +144,12 @@ func (c *control) announce(mode string) *decoders.HintFTPData {
 // transfer ties a command to the data connection that was announced last. A
 // connection whose command was refused is still there for the next one.
 func (c *control) transfer(verb, path string, frame uint64) *decoders.HintFTPData {
-	restart := c.set.restart
-	c.set.restart = 0
 	t := c.next
 	if t == nil || t.Verb != "" && t.Final < 400 {
 		c.next, c.active = nil, nil
 		return nil
 	}
-	t.Verb, t.Path, t.CommandFrame, t.Restart = verb, path, frame, restart
+	t.Verb, t.Path, t.CommandFrame, t.Restart = verb, path, frame, c.set.restart
 	t.Type, t.TransferMode, t.Protected = c.set.typ, c.set.mode, c.set.prot == "P"
 	t.Preliminary, t.Final, t.Aborted = 0, 0, false
 	c.active = t

@@ -51,6 +51,9 @@ type control struct {
 	next *decoders.HintFTPData
 	// active is what the last such command took.
 	active *decoders.HintFTPData
+	// standing is the port of the last PORT, EPRT or LPRT: some servers connect
+	// to it for every later transfer too (RFC 959 section 3.2). 0: none.
+	standing uint16
 }
 
 // settings are the transfer parameters (RFC 959 section 4.1.2), as commands
@@ -195,7 +198,7 @@ func (c *control) lose(from events.Dir) {
 		return
 	}
 	// A command that was lost may have taken what was announced.
-	c.next = nil
+	c.next, c.standing = nil, 0
 	c.set.restart = 0
 }
 

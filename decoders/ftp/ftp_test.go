@@ -229,6 +229,22 @@ var talks = []talk{
 3 > LPSV
 4 < 228 Entering Long Passive Mode (6,16,32,1,13,184,0,0,0,0,0,0,0,0,0,0,0,2,2,20,163) to LPSV 3 at 2001:db8::2 5283
 4 expect ftp-data 5283 at the server`, true},
+	{"one PORT for two transfers 3.2", flow4, []dt.Chunk{
+		client("PORT 10,0,0,1,200,13\r\n"), server("200 ok\r\n"), client("LIST\r\n"), server("150 a\r\n226 b\r\n"), client("RETR x\r\n"), server("150 a\r\n226 b\r\n"),
+		client("PASV\r\n"), server("502 no\r\n"), client("RETR y\r\n")}, `
+1 > PORT 10,0,0,1,200,13 to 10.0.0.1 51213
+1 expect ftp-data 51213
+2 < 200 ok to PORT 1
+3 > LIST
+4 < 150 a to LIST 3
+4 < 226 b to LIST 3
+5 > RETR x
+5 expect ftp-data 51213
+6 < 150 a to RETR 5
+6 < 226 b to RETR 5
+7 > PASV
+8 < 502 no to PASV 7
+9 > RETR y`, true},
 	{"pipelined", flow4, []dt.Chunk{
 		server("220 hi\r\n"), client("USER a\r\nPASS b\r\nPASV\r\nRETR x\r\nPWD\r\n"),
 		server("331 p\r\n230 in\r\n227 (10,0,0,2,4,1)\r\n150 go\r\n"), server("226 done\r\n257 \"/\"\r\n")}, `
@@ -412,7 +428,7 @@ func TestStrictLoss(t *testing.T) {
 }
 
 func TestGolden(t *testing.T) {
-	for _, i := range []int{0, 3, 8, 13} {
+	for _, i := range []int{0, 3, 9, 14} {
 		dt.Golden(t, strings.ReplaceAll(strings.ReplaceAll(talks[i].name, " ", "_"), ".", ""), dt.Run(t, Proto, talks[i].conversation()))
 	}
 }
@@ -482,6 +498,7 @@ func TestTies(t *testing.T) {
 		{"TYPE refused", []dt.Chunk{client("TYPE A\r\n"), server("200 ok\r\n"), client("TYPE E\r\n"), server("504 no\r\n"), client("PASV\r\n"), server(pasv), client("LIST\r\n")}, "LIST  type A 0 0"},
 		{"REST is for one command", []dt.Chunk{client("REST 9\r\n"), server("350 ok\r\n"), client("PASV\r\n"), server(pasv), client("RETR a\r\n"), server("150 x\r\n226 y\r\n"), client("PASV\r\n"), server(pasv2), client("RETR b\r\n")},
 			"RETR a from 9 150 226; RETR b 0 0"},
+		{"REST for a command without data", []dt.Chunk{client("REST 9\r\n"), server("350 ok\r\n"), client("RETR a\r\n"), server("425 no\r\n"), client("PASV\r\n"), server(pasv), client("RETR b\r\n")}, "RETR b 0 0"},
 		{"pipelined", []dt.Chunk{client("PASV\r\nRETR a\r\nPASV\r\nRETR b\r\n"), server(pasv + "150 x\r\n226 y\r\n" + pasv2 + "150 x\r\n"), server("426 y\r\n")}, "RETR a 150 226; RETR b 150 426"},
 		{"aborted", []dt.Chunk{client("PASV\r\n"), server(pasv), client("RETR a\r\n"), server("150 go\r\n"), client("ABOR\r\n"), server("426 x\r\n226 y\r\n")}, "RETR a 150 426 aborted"},
 		{"PROT P", []dt.Chunk{client("PROT P\r\n"), server("200 ok\r\n"), client("PASV\r\n"), server(pasv), client("NLST d\r\n")}, "NLST d 0 0 protected"},

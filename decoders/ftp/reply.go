@@ -171,7 +171,7 @@ func (c *control) settle(x exchange, code int, lines []string) {
 		}
 	case "PASV", "EPSV", "LPSV", "PORT", "EPRT", "LPRT":
 		if code >= 400 && c.next == x.transfer {
-			c.next = nil
+			c.next, c.standing = nil, 0
 		}
 	case "TYPE":
 		if code >= 400 {
