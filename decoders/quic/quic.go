@@ -112,13 +112,6 @@ func (d *decoder) coalesced(w *decoders.Window, h *header, b []byte, out decoder
 	d.short(w, c, id, b, out)
 }
 
-// speaks: a side has sent a 1-RTT packet.
-func (c *connection) speaks(from events.Dir) {
-	if c.state == greeting && from == c.client {
-		c.secure()
-	}
-}
-
 // short tells of a 1-RTT packet.
 func (d *decoder) short(w *decoders.Window, c *connection, id *connectionID, b []byte, out decoders.Sink) {
 	if d.tells() {
@@ -129,7 +122,11 @@ func (d *decoder) short(w *decoders.Window, c *connection, id *connectionID, b [
 		e.Type, e.DCID, e.Length, e.Spin = oneRTT.String(), id.text, len(b)+w.Missing, &e.spin
 		d.tell(e, w.From, w.Missing > 0, out)
 	}
-	c.speaks(w.From)
+	if c.state == greeting && w.From == c.client {
+		// It has sent its Finished (RFC 9001 section 4.1.1).
+		c.secure()
+		d.scratch = nil
+	}
 }
 
 // tells: the event of this packet must be made. The first one always is: where
