@@ -32,7 +32,7 @@ var http2 = protocol{
 		{name: "http2.type", of: http2Field(func(f *events.HTTP2Frame) string { return strconv.Itoa(http2Type(f.Type)) })},
 		{name: "http2.length", of: http2Field(func(f *events.HTTP2Frame) string { return number64(uint64(f.Length)) })},
 		{name: "http2.flags", of: http2Field(func(f *events.HTTP2Frame) string { return fmt.Sprintf("0x%02x", http2Flags(f.Flags)) })},
-		{name: "http2.padding", of: http2Field(func(f *events.HTTP2Frame) string {
+		{name: "http2.padding", wire: decimal, of: http2Field(func(f *events.HTTP2Frame) string {
 			if !slices.Contains(f.Flags, "PADDED") {
 				return ""
 			}
@@ -159,6 +159,9 @@ func (*http2Reader) end(func(message))                 {}
 
 func (r *http2Reader) aside(d *Difference, its *theirs) string {
 	f := its.frames[d.Frame]
+	if strings.HasPrefix(d.Field, "http2.settings.") && !slices.Contains(strings.Split(f.path, ":"), name2) {
+		return "of HTTP2-Settings, a field of HTTP/1.1"
+	}
 	if strings.HasPrefix(d.Field, "http2.header") && f.ok && r.split[request{f.stream, d.Frame}] {
 		return "of a header block that spans frames of HTTP/2"
 	}
