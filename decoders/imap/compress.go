@@ -36,6 +36,8 @@ func (s *stream) inflatePacket(d *side, w *decoders.Window, b []byte, at decoder
 		}
 		switch limits := s.env.Limits; {
 		case d.z.count > int64(limits.DecodedBytes):
+			room := int64(limits.DecodedBytes) - (d.z.count - int64(len(p)))
+			s.inflated(d, w, p[:max(0, room)], at, out)
 			out.Limit("decoded-bytes", limits.DecodedBytes, "a side grows larger when decompressed; it is read no more", d.z.given)
 			s.stopInflating(d, "", out)
 			return

@@ -26,6 +26,7 @@ type inflater struct {
 	out    int   // first byte of window that was not returned
 	given  int64 // bytes that came in
 	count  int64 // bytes that came out
+	err    error // told once all before it came out
 }
 
 const windowSize = 32 << 10
@@ -76,16 +77,13 @@ func (z *inflater) read() ([]byte, error) {
 	if z.pos == windowSize {
 		z.pos, z.out = 0, 0
 	}
-	for z.pos < windowSize {
-		ok, err := z.step()
-		if err != nil {
-			return nil, err
-		}
-		if !ok {
-			break
-		}
+	for ok := true; ok && z.err == nil && z.pos < windowSize; {
+		ok, z.err = z.step()
 	}
 	b := z.window[z.out:z.pos]
+	if len(b) == 0 {
+		return nil, z.err
+	}
 	z.out = z.pos
 	z.count += int64(len(b))
 	return b, nil
