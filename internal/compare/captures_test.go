@@ -37,8 +37,11 @@ var groups = []struct {
 	{[]string{"websocket"}, []string{"websocket"}},
 	{[]string{"quic"}, []string{"quic"}},
 	{[]string{"bittorrent"}, []string{"bittorrent"}},
+	{[]string{"dht", "lsd"}, []string{"bt-dht"}},
 	{[]string{"pop3"}, []string{"pop"}},
 	{[]string{"imap"}, []string{"imap"}},
+	{[]string{"smtp"}, []string{"smtp"}},
+	{[]string{"mail"}, []string{"imf"}},
 }
 
 // leftOut are captures that are not conversations of TCP: docs/wireshark-differences.md
