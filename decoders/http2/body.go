@@ -36,6 +36,7 @@ type half struct {
 	reader *content.Reader // nil: nobody reads
 	raw    bool            // reader does not know the coding
 	object uint32          // of --extract
+	taken  int64           // bytes of its parts
 	grpc   *grpc
 }
 
@@ -53,6 +54,17 @@ func (h *half) abandon() {
 }
 
 func (c *conn) extracting() bool { return c.env.Want.Has(events.KindContentPart) }
+
+// nameOf is what the content of an exchange is called by its request.
+func (c *conn) nameOf(r *events.HTTPRequest) string {
+	if !c.extracting() {
+		return ""
+	}
+	if r.Target != "" && r.Target[0] != '/' {
+		return r.Target
+	}
+	return r.Host + r.Target
+}
 
 // maxPart is the longest content.part.
 const maxPart = 64 << 10
@@ -73,6 +85,7 @@ func (k *call) beginContent(h *half) {
 		h.object = k.objects
 		c, from := k.conn, k.d.from
 		part = func(p []byte) {
+			h.taken += int64(len(p))
 			for len(p) > 0 {
 				n := min(len(p), maxPart)
 				c.out.Emit(from, &events.ContentPart{Object: h.object, Bytes: append([]byte(nil), p[:n]...)})
@@ -283,10 +296,11 @@ func (c *conn) closeBody(st *stream, from events.Dir, complete bool) {
 	if from == events.FromServer {
 		e.Of = "response"
 	}
-	decoded, read := int64(0), false
+	read := false
 	if h.reader != nil && whole {
+		var decoded int64
 		var sum string
-		if decoded, sum, read = h.reader.Finish(name, from, c.out); read && !h.raw && c.env.Hash || read && !h.raw && c.extracting() {
+		if decoded, sum, read = h.reader.Finish(name, from, c.out); read && !h.raw {
 			e.DecodedBytes, e.SHA256 = decoded, sum
 		}
 	}
@@ -300,7 +314,7 @@ func (c *conn) closeBody(st *stream, from events.Dir, complete bool) {
 	}
 	if h.object != 0 {
 		c.out.Emit(from, &events.ContentEnd{
-			Object: h.object, Protocol: "http", Name: st.target, Type: h.mediaType, Bytes: decoded, Complete: read, FirstFrame: first.Frame,
+			Object: h.object, Protocol: "http", Name: st.target, Type: h.mediaType, Bytes: h.taken, Complete: read, FirstFrame: first.Frame,
 		})
 	}
 	if whole && h.length >= 0 && h.length != h.bytes && !(h.bytes == 0 && from == events.FromServer) {

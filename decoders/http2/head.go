@@ -66,9 +66,7 @@ func (k *call) request(bl *block, h *head) {
 		return
 	}
 	st.requestFrame = k.w.Frame
-	if k.extracting() {
-		st.target = e.Target
-	}
+	st.target = k.nameOf(e)
 	c := &st.halves[events.FromClient]
 	if connect {
 		st.connect, st.protocol = e, h.protocol
@@ -270,9 +268,7 @@ func (c *conn) upgraded(h decoders.HintUpgrade) {
 	if h.Request == nil {
 		return
 	}
-	if c.extracting() {
-		st.target = h.Request.Target
-	}
+	st.target = c.nameOf(h.Request)
 	if b := upgradeSettings(h.Request); b != nil {
 		d := &c.sides[events.FromClient]
 		d.settings.take(b)

@@ -15,7 +15,7 @@ type stream struct {
 	id           uint32
 	requestFrame uint64 // of its http.request
 	halves       [2]half
-	target       string // of the request, for --extract
+	target       string // what its contents are called, for --extract
 
 	connect  *events.HTTPRequest // CONNECT waits for its answer, or is answered
 	protocol string              // of an extended CONNECT (RFC 8441)
