@@ -6,7 +6,7 @@ import (
 )
 
 // protocols are all tables. A new protocol is one more entry.
-var protocols = []*protocol{&dns, &http1, &http2, &tcp, &tls, &quic, &bittorrent, &ftp, &websocket, &dht, &utp, &smtp, &mail, &pop3, &imap}
+var protocols = []*protocol{&dns, &http1, &http2, &tcp, &tls, &quic, &bittorrent, &ftp, &websocket, &dht, &utp, &lsd, &smtp, &mail, &pop3, &imap}
 
 // protocol is what is compared of one protocol.
 type protocol struct {

@@ -16,7 +16,9 @@ var utp = protocol{
 	outside: quoted,
 	fields: []field{
 		{name: "bt-utp.ver", of: segment(func(*events.UTPSegment) string { return "1" })},
-		{name: "bt-utp.type", of: segment(func(s *events.UTPSegment) string { return index([]string{"data", "fin", "state", "reset", "syn"}, s.Type, "") })},
+		{name: "bt-utp.type", of: segment(func(s *events.UTPSegment) string {
+			return index([]string{"data", "fin", "state", "reset", "syn"}, s.Type, "")
+		})},
 		{name: "bt-utp.connection_id", of: segment(func(s *events.UTPSegment) string { return strconv.Itoa(int(s.ConnectionID)) })},
 		{name: "bt-utp.timestamp_us", of: segment(func(s *events.UTPSegment) string { return strconv.FormatUint(uint64(s.TimestampUS), 10) })},
 		{name: "bt-utp.timestamp_diff_us", of: segment(func(s *events.UTPSegment) string { return strconv.FormatUint(uint64(s.TimestampDiff), 10) })},
