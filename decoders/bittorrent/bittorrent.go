@@ -89,7 +89,6 @@ type header struct {
 	begin   uint32
 	whole   bool // index and begin are known
 	missing int64
-	extra   *events.BitTorrentMessage // what was read of it; nil: nothing
 }
 
 func newStream(env decoders.Env) *stream {
