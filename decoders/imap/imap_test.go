@@ -514,6 +514,8 @@ func TestProbe(t *testing.T) {
 		"* OK ":                             decoders.Maybe,
 		"* 3 EXISTS\r\n":                    decoders.Yes,
 		"* 3 FETCH (FLAGS ())\r\n":          decoders.Yes,
+		"* ok, a bullet\r\n":                decoders.No,
+		"* Ok a bullet\r\n":                 decoders.Maybe,
 		"* a bullet\r\n":                    decoders.Maybe,
 		"* ACAP (IMPLEMENTATION \"x\")\r\n": decoders.No,
 		"*1\r\n$4\r\nPING\r\n":              decoders.No, // Redis

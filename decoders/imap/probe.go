@@ -137,7 +137,7 @@ func probeResponse(from events.Dir, line []byte, whole bool) (decoders.Verdict, 
 	case bytes.HasPrefix(up, []byte("(IMPLEMENTATION")) || h.name == "ACAP":
 		return decoders.No, from
 	case h.status == "OK" || h.status == "PREAUTH" || h.status == "BYE":
-		if len(h.text) > 0 {
+		if len(h.text) > 0 && bytes.HasPrefix(line[len("* "):], []byte(h.status)) { // not "* ok, and then"
 			return decoders.Yes, events.FromServer
 		}
 		return decoders.Maybe, events.FromServer
