@@ -22,6 +22,7 @@ type clientHello struct {
 	versions           []byte
 	ticket             bool // a session ticket (RFC 5077 section 3.2) is offered
 	psk, early, ech    bool
+	short              bool // the lists are not whole: there is no fingerprint
 	fault              string
 }
 
@@ -37,7 +38,7 @@ func parseClientHello(body []byte) (h clientHello) {
 	}
 	switch {
 	case c.short:
-		h.fault = "client hello: a length reaches beyond its end"
+		h.short, h.fault = true, "client hello: a length reaches beyond its end"
 	case c.more():
 		h.fault = "client hello: bytes behind its end"
 	case len(h.suites)%2 != 0:
@@ -178,7 +179,7 @@ func (h *clientHello) event(quic bool) *events.TLSClientHello {
 	eachExtension(h.exts, func(typ uint16, _ []byte) { e.Extensions = append(e.Extensions, Extension(typ)) })
 	e.SupportedVersions = names(h.versions, Version)
 	e.Groups = names(h.groups, Group)
-	if !h.ssl2 && h.fault == "" {
+	if !h.ssl2 && !h.short {
 		e.JA3Full = h.ja3()
 		e.JA3 = md5Hex(e.JA3Full)
 		e.JA4 = h.ja4(quic)

@@ -110,10 +110,19 @@ func (c *call) tooLarge(size int) {
 	c.out.Limit("tls-handshake", c.s.env.Limits.TLSHandshake, "a handshake message is passed over", int64(size))
 }
 
+// helloVersion says that body begins with a version that a hello can bear.
+func helloVersion(body []byte) bool {
+	return len(body) >= 34 && (body[0] == 3 && body[1] <= 4 || is13(u16(body)))
+}
+
 // message reads one whole handshake message. first is the mark of its first
 // byte.
 func (c *call) message(typ byte, body []byte, first decoders.Mark) {
 	p := &c.s.progress
+	if p.nothingKnown() && (typ == typeClientHello || typ == typeServerHello) && !helloVersion(body) {
+		c.d.torn = true // joined midway, these were the bytes of a cipher
+		return
+	}
 	switch typ {
 	case typeClientHello:
 		c.tellClientHello(parseClientHello(body), first)

@@ -22,6 +22,7 @@ type serverHello struct {
 	alpn            []byte
 	group           uint16 // 0: none was named
 	psk, retry      bool
+	short           bool // not whole: there is no fingerprint
 	fault           string
 }
 
@@ -64,7 +65,7 @@ func (h *serverHello) rest(c *cursor) {
 	}
 	switch {
 	case c.short:
-		h.fault = "server hello: a length reaches beyond its end"
+		h.short, h.fault = true, "server hello: a length reaches beyond its end"
 	case c.more():
 		h.fault = "server hello: bytes behind its end"
 	}
@@ -104,7 +105,7 @@ func (h *serverHello) event(resumed bool) *events.TLSServerHello {
 	if h.group != 0 {
 		e.Group = Group(h.group)
 	}
-	if h.fault == "" {
+	if !h.short {
 		e.JA3SFull = h.ja3s()
 		e.JA3S = md5Hex(e.JA3SFull)
 	}

@@ -132,7 +132,7 @@ func noTLS(path []string) string {
 	}
 	for _, p := range path {
 		switch p {
-		case "openvpn", "rdpudp", "eap", "sctp", "dtls", "tds":
+		case "openvpn", "rdpudp", "socks", "eap", "sctp", "dtls", "tds":
 			return "TLS in " + p
 		}
 	}
@@ -144,6 +144,14 @@ func noTLS(path []string) string {
 
 // tlsReader tells messages where they end.
 type tlsReader struct{ plain }
+
+// aside: what a server staples to its certificate has numbers too.
+func (tlsReader) aside(d *Difference, its *theirs) string {
+	if d.Field == "x509af.serialNumber" && d.Side == OnlyTshark && slices.Contains(strings.Split(its.frames[d.Frame].path, ":"), "ocsp") {
+		return "serial numbers in OCSP responses"
+	}
+	return ""
+}
 
 func hellos(f func(c *events.TLSClientHello, s *events.TLSServerHello, add func(string))) func(*message, func(string)) {
 	return func(m *message, add func(string)) {
