@@ -195,8 +195,8 @@ func (k *call) preface() (want int) {
 	switch {
 	case string(b[:n]) != prefaceText[:n]:
 		k.tear(k.d)
-	case n < len(prefaceText):
-		return len(prefaceText)
+	case n < len(prefaceText): // the next byte may show that it is another
+		return n + 1
 	default:
 		k.off += n
 		k.d.whole, k.d.windows = true, true

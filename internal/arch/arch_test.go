@@ -44,6 +44,7 @@ var onlyIn = map[string][]string{
 	"pgregory.net/rapid":            {"decoders/decodertest", "analyzers/foldtest"},
 	"testing":                       {"decoders/decodertest", "analyzers/foldtest"},
 	"github.com/andybalholm/brotli": {"decoders"},
+	"golang.org/x/net/http2":        {"decoders/http2", "replay"},
 }
 
 // pure are the folders of protocols and questions: no I/O, no goroutine, no

@@ -19,8 +19,11 @@ var http2 = protocol{
 	reader:  func() reader { return &http2Reader{open: map[side]bool{}, split: map[request]bool{}} },
 	decoded: true,
 	outside: func(path []string) string {
-		if slices.Contains(path, "tls") {
+		switch {
+		case slices.Contains(path, "tls"):
 			return "HTTP/2 inside TLS, with keys that are in the capture"
+		case !slices.Contains(path, name2):
+			return "HTTP2-Settings and gRPC-Web in HTTP/1.1"
 		}
 		return quoted(path)
 	},
@@ -159,9 +162,6 @@ func (*http2Reader) end(func(message))                 {}
 
 func (r *http2Reader) aside(d *Difference, its *theirs) string {
 	f := its.frames[d.Frame]
-	if strings.HasPrefix(d.Field, "http2.settings.") && !slices.Contains(strings.Split(f.path, ":"), name2) {
-		return "of HTTP2-Settings, a field of HTTP/1.1"
-	}
 	if strings.HasPrefix(d.Field, "http2.header") && f.ok && r.split[request{f.stream, d.Frame}] {
 		return "of a header block that spans frames of HTTP/2"
 	}
