@@ -266,11 +266,13 @@ func (s *stream) reset() {
 	s.tx.end()
 }
 
+// say emits a command that somebody wants. The first is told in any case: it
+// shows flows that the protocol is found.
 func (s *stream) say(e *events.SMTPCommand, out decoders.Sink) {
-	s.spoken = true
-	if s.env.Want == nil || s.env.Want.Has(events.KindSMTPCommand) {
+	if !s.spoken || s.env.Want == nil || s.env.Want.Has(events.KindSMTPCommand) {
 		out.Emit(events.FromClient, e)
 	}
+	s.spoken = true
 }
 
 // secret is the argument of AUTH without what proves who the client is.

@@ -161,8 +161,9 @@ func (s *stream) addLine(text []byte, frame uint64, out decoders.Sink) {
 	}
 }
 
+// wantsReplies: as for commands, the first event is told in any case.
 func (s *stream) wantsReplies() bool {
-	return s.env.Want == nil || s.env.Want.Has(events.KindSMTPReply)
+	return !s.spoken || s.env.Want == nil || s.env.Want.Has(events.KindSMTPReply)
 }
 
 // addFrame notes the frame of the last line, once there are two of them.

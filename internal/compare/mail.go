@@ -26,16 +26,6 @@ var mailHeaders = []string{
 	"imf.user_agent", "User-Agent", "imf.ext.mailer", "X-Mailer", "imf.importance", "Importance",
 }
 
-var mailNames = func() map[string]string {
-	m := map[string]string{}
-	for p := range slices.Chunk(mailHeaders, 2) {
-		m[p[0]] = p[1]
-	}
-	return m
-}()
-
-func mailFieldAt(i int) string { return mailHeaders[2*i] }
-
 // mailReader tells a message at its last byte, where Wireshark shows the
 // messages of SMTP. Those of POP3 and IMAP it shows in the segment of their
 // header, of their end, or of the end of the response that bears them.
@@ -48,38 +38,29 @@ type mailReader struct {
 type toldMail struct {
 	stream      events.StreamKey
 	first, last uint64 // its frames
-	headers     []events.Header
 }
 
-// Elsewhere is why values of a message are counted apart that tshark shows at
-// another frame of the same message.
-const Elsewhere = "at another frame of the same message of POP3 or IMAP"
+// Segments is why values are counted apart of a message of POP3 or IMAP that
+// tshark shows at other frames than that of its last byte: it takes segments
+// for messages, cuts fields where they end, and takes headers of parts for
+// those of the message.
+const Segments = "of a message of POP3 or IMAP that tshark shows by segments"
 
 func (r *mailReader) event(e *events.Event, tell func(message)) {
 	if b, ok := e.Body.(*events.MailMessage); ok {
 		if b.Via != "smtp" {
-			r.told = append(r.told, toldMail{stream: e.Key(), first: b.FirstFrame, last: e.Pos.Frame, headers: b.Headers})
+			r.told = append(r.told, toldMail{stream: e.Key(), first: b.FirstFrame, last: e.Pos.Frame})
 		}
 		tell(message{frame: e.Pos.Frame, event: e, partial: b.Missing > 0 || !b.Complete && b.Section == ""})
 	}
 }
 
-// aside: the same value stands in the same message, at another frame.
 func (r *mailReader) aside(d *Difference, its *theirs) string {
 	f := its.frames[d.Frame]
-	if !f.ok {
-		return ""
-	}
 	for i := range r.told {
 		m := &r.told[i]
-		if m.stream != f.stream || d.Frame < m.first || d.Frame > m.last+responseEnd {
-			continue
-		}
-		if d.Side == OnlyTshark && m.says(d.Field, d.Value) {
-			return Elsewhere
-		}
-		if d.Side == OnlyOurs && d.Frame == m.last && its.says(m, d.Field, d.Value) {
-			return Elsewhere
+		if f.ok && m.stream == f.stream && d.Frame >= m.first && d.Frame <= m.last+responseEnd && its.inSegments(m) {
+			return Segments
 		}
 	}
 	return ""
@@ -89,17 +70,10 @@ func (r *mailReader) aside(d *Difference, its *theirs) string {
 // a message may end.
 const responseEnd = 4
 
-func (m *toldMail) says(field, value string) bool {
-	return slices.ContainsFunc(m.headers, func(h events.Header) bool {
-		return mailNames[field] != "" && strings.EqualFold(h[0], mailNames[field]) && unfolded(shownASCII(h[1])) == value
-	})
-}
-
-// says reports whether tshark shows value in another frame of m.
-func (its *theirs) says(m *toldMail, name, value string) bool {
-	for c, vs := range its.values {
-		if c.frame >= m.first && c.frame <= m.last+responseEnd && c.frame != m.last && c.field < len(mail.fields) &&
-			mailFieldAt(c.field) == name && slices.Contains(vs, value) && its.frames[c.frame].stream == m.stream {
+// inSegments: tshark shows a message at another frame than the last of m.
+func (its *theirs) inSegments(m *toldMail) bool {
+	for n := m.first; n <= m.last+responseEnd; n++ {
+		if f := its.frames[n]; n != m.last && f.ok && f.stream == m.stream && slices.Contains(strings.Split(f.path, ":"), "imf") {
 			return true
 		}
 	}
