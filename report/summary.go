@@ -24,6 +24,16 @@ func summary(b events.Body) string {
 		return responseSummary(b)
 	case *events.HTTPBody:
 		return bodySummary(b)
+	case *events.TLSClientHello:
+		return tlsClientHelloSummary(b)
+	case *events.TLSServerHello:
+		return tlsServerHelloSummary(b)
+	case *events.TLSCertificate:
+		return tlsCertificateSummary(b)
+	case *events.TLSAlert:
+		return tlsAlertSummary(b)
+	case *events.TLSHandshake:
+		return tlsHandshakeSummary(b)
 	case *events.QUICPacket:
 		return quicSummary(b)
 	case *events.FTPCommand:

@@ -79,6 +79,16 @@ func TestSummary(t *testing.T) {
 		{&events.WebSocketFrame{Opcode: "text", Fin: true, Length: 10, Compressed: true, Complete: true}, "text 10 B, compressed"},
 		{&events.WebSocketFrame{Opcode: "close", Length: 5, CloseCode: 1000, Reason: "bye"}, "close 5 B, code 1000 bye, more follows, incomplete"},
 
+		{&events.TLSClientHello{Version: "1.3", SNI: "a.example", ALPN: []string{"h2", "http/1.1"}, Resumes: true, JA4: "t13d"},
+			"client hello TLS 1.3 a.example, alpn h2 http/1.1, offers to resume, ja4 t13d"},
+		{&events.TLSServerHello{Version: "1.2", CipherSuite: "TLS_X", ALPN: "h2", Resumed: true, RequestFrame: 4}, "server hello TLS 1.2, TLS_X, alpn h2, resumed (to frame 4)"},
+		{&events.TLSServerHello{Version: "1.3", CipherSuite: "TLS_X", Group: "x25519", Retry: true}, "hello retry request TLS 1.3, TLS_X, x25519"},
+		{&events.TLSCertificate{Subject: "CN=a", Issuer: "CN=b", KeyType: "RSA 2048", NotAfter: "2026-01-02T03:04:05Z"}, "certificate 0 CN=a, by CN=b, RSA 2048, until 2026-01-02"},
+		{&events.TLSAlert{Level: "fatal", Description: "handshake_failure"}, "alert fatal handshake_failure"},
+		{&events.TLSAlert{Encrypted: true}, "alert, encrypted"},
+		{&events.TLSHandshake{Done: true, RoundTrips: 1, Version: "1.3", Resumed: true, Duration: 12.3e6}, "handshake done, TLS 1.3, 1 round trip, resumed, 12.3 ms"},
+		{&events.TLSHandshake{RoundTrips: 2, Version: "ssl 3.0"}, "handshake not done, SSL 3.0, 2 round trips, 0 s"},
+
 		{&events.FlowStart{}, "start"},
 		{&events.FlowStart{Midway: true}, "start, joined midway"},
 		{&events.FlowEnd{Why: events.EndFIN, ClientPackets: 1, ClientBytes: 10, ServerPackets: 2000, ServerBytes: 4e6, Protocol: "http1", Duration: 34e6},

@@ -105,6 +105,8 @@ func tight() *events.Limits {
 	l.SMTPReply = 2048
 	l.QUICConnections = 2
 	l.QUICCrypto = 1024
+	l.TLSHandshake = 512
+	l.TLSCertificates = 2
 	return &l
 }
 

@@ -35,6 +35,7 @@ var groups = []struct {
 	{[]string{"dns", "http1"}, []string{"dns", "mdns", "llmnr", "http"}},
 	{[]string{"ftp"}, []string{"ftp", "ftp-data"}},
 	{[]string{"websocket"}, []string{"websocket"}},
+	{[]string{"tls"}, []string{"tls", "quic"}},
 	{[]string{"quic"}, []string{"quic"}},
 	{[]string{"bittorrent"}, []string{"bittorrent"}},
 	{[]string{"dht", "lsd"}, []string{"bt-dht"}},
