@@ -13,9 +13,10 @@ const (
 	idleUDP     = 60   // also other IP protocols
 	idleUnheard = 10   // UDP of a few packets, one side: a question and its next try
 	idleHeard   = 5    // UDP of a few packets, both sides: a question and its answer
+	idleDNS     = 1    // one query and one answer of DNS: a resolver takes another port for the next (RFC 5452)
 	idleTCP     = 1800 // open: an IMAP IDLE speaks every 29 minutes (RFC 2177)
 	idleOpening = 130  // a SYN that nobody answered: retries are up to 64 s apart
-	idleClosing = 5    // after RST or both FINs: late segments still belong here
+	idleClosing = 2    // after RST or both FINs: late segments still belong here
 )
 
 // shortPackets is how many packets are few.
@@ -213,8 +214,11 @@ func (d *Dispatcher) open(k *key, h uint64, stream uint32) uint32 {
 	*r = record{key: *k, share: k.share(), hash: h, stream: stream, last: d.clock}
 	t.insert(n, h)
 	wait := idle(r)
-	if wait == idleUnheard {
-		wait = idleHeard // most are answered; the rest is looked at again
+	if wait == idleUnheard { // most are answered; the rest is looked at again
+		wait = idleHeard
+		if k.loPort == 53 || k.hiPort == 53 {
+			wait = idleDNS
+		}
 	}
 	d.arm(n, r, wait)
 	return n
@@ -228,6 +232,9 @@ func idle(r *record) int64 {
 		case r.few >= shortPackets:
 			return idleUDP
 		case r.state&(stFrom0|stFrom1) == stFrom0|stFrom1:
+			if r.few == 2 && (r.loPort == 53) != (r.hiPort == 53) {
+				return idleDNS
+			}
 			return idleHeard
 		}
 		return idleUnheard
