@@ -17,10 +17,10 @@ import (
 var tls = protocol{
 	name:    "tls",
 	kinds:   []events.Kind{events.KindTLSClientHello, events.KindTLSServerHello, events.KindTLSCertificate, events.KindTLSAlert},
-	reader:  func() reader { return tlsReader{} },
+	reader:  func() reader { return &tlsReader{told: map[hello]uint64{}, heard: map[events.StreamKey]bool{}} },
 	decoded: true,
 	outside: noTLS,
-	extra:   []string{"tcp.segment"},
+	extra:   []string{"tcp.segment", "tls.handshake.random"},
 	later:   "tcp.segment",
 	fields: []field{
 		// Of the other messages wiretale tells nothing by themselves; of a
@@ -142,13 +142,56 @@ func noTLS(path []string) string {
 	return ""
 }
 
-// tlsReader tells messages where they end.
-type tlsReader struct{ plain }
+// hello is a hello on a stream, by its random.
+type hello struct {
+	stream events.StreamKey
+	random string
+}
 
-// aside: what a server staples to its certificate has numbers too.
-func (tlsReader) aside(d *Difference, its *theirs) string {
-	if d.Field == "x509af.serialNumber" && d.Side == OnlyTshark && slices.Contains(strings.Split(its.frames[d.Frame].path, ":"), "ocsp") {
+// tlsReader tells messages where they end.
+type tlsReader struct {
+	plain
+	told  map[hello]uint64 // the frame
+	heard map[events.StreamKey]bool
+}
+
+func (r *tlsReader) event(e *events.Event, tell func(message)) {
+	r.heard[e.Key()] = true
+	switch b := e.Body.(type) {
+	case *events.TLSClientHello:
+		r.told[hello{e.Key(), b.Random}] = e.Pos.Frame
+	case *events.TLSServerHello:
+		r.told[hello{e.Key(), b.Random}] = e.Pos.Frame
+	}
+	r.plain.event(e, tell)
+}
+
+// startTLS are protocols behind which TLS begins, and which are not read.
+var startTLS = []string{"pgsql", "mysql", "ldap", "pcp", "adb"}
+
+func (r *tlsReader) aside(d *Difference, its *theirs) string {
+	f := its.frames[d.Frame]
+	path := strings.Split(f.path, ":")
+	if d.Side != OnlyTshark || !f.ok {
+		return ""
+	}
+	if d.Field == "x509af.serialNumber" && slices.Contains(path, "ocsp") {
+		// What a server staples to its certificate has numbers too.
 		return "serial numbers in OCSP responses"
+	}
+	if slices.Contains(path, "quic") {
+		if at, ok := r.told[hello{f.stream, plainHex(f.extra["tls.handshake.random"])}]; ok && at < d.Frame {
+			return "hellos that were sent again in QUIC"
+		}
+		return ""
+	}
+	if r.heard[f.stream] {
+		return ""
+	}
+	for _, g := range its.frames {
+		if last := g.path[strings.LastIndexByte(g.path, ':')+1:]; g.ok && g.stream == f.stream && slices.Contains(startTLS, last) {
+			return "TLS behind a protocol that wiretale does not read"
+		}
 	}
 	return ""
 }
