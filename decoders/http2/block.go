@@ -91,7 +91,7 @@ func (k *call) fragment(p []byte) {
 		k.violation(d.from, errUpdateLate.Error())
 	}
 	if r.large {
-		k.violation(d.from, "HPACK table larger than SETTINGS_HEADER_TABLE_SIZE (RFC 7541 section 4.2)")
+		k.doubt(d.from, "HPACK table larger than SETTINGS_HEADER_TABLE_SIZE (RFC 7541 section 4.2)")
 	}
 	if r.over {
 		k.out.Limit("http2-table", d.table.bound, "an HPACK table is larger; blocks that need its older entries are not decoded", 0)

@@ -333,11 +333,11 @@ func (c *conn) spend(d *side, f *frame) {
 	}
 	if d.window < 0 && !d.exceeded {
 		d.exceeded = true
-		c.violation(d.from, "DATA beyond the window of the connection (RFC 9113 section 6.9.1)")
+		c.doubt(d.from, "DATA beyond the window of the connection (RFC 9113 section 6.9.1)")
 	}
 	if h := d.half; d.stream != nil && h.credit+peer.settings.window < 0 && !h.exceeded {
 		h.exceeded = true
-		c.violation(d.from, "DATA beyond the window of its stream (RFC 9113 section 6.9.1)")
+		c.doubt(d.from, "DATA beyond the window of its stream (RFC 9113 section 6.9.1)")
 	}
 }
 
@@ -356,7 +356,7 @@ func (k *call) update(e *events.HTTP2Frame) (fault string) {
 		}
 		k.windowsOf(e, d, nil)
 		if e.WindowsKnown && d.window > maxWindow {
-			return "window of the connection above 2^31-1 (RFC 9113 section 6.9.1)"
+			k.doubt(from, "window of the connection above 2^31-1 (RFC 9113 section 6.9.1)")
 		}
 		return ""
 	}
@@ -371,7 +371,7 @@ func (k *call) update(e *events.HTTP2Frame) (fault string) {
 	}
 	k.windowsOf(e, d, h)
 	if e.WindowsKnown && e.StreamWindow > maxWindow {
-		return "window of a stream above 2^31-1 (RFC 9113 section 6.9.1)"
+		k.doubt(from, "window of a stream above 2^31-1 (RFC 9113 section 6.9.1)")
 	}
 	return ""
 }

@@ -143,8 +143,7 @@ func (k *call) response(bl *block, h *head) {
 		s.begun(d.epoch)
 		s.noBody = true
 		k.openTunnel(st, e)
-	case s.phase == opened: // of an unknown kind until now
-		s.opaque = false
+	case s.phase == opened && s.wire > 0: // of an unknown kind until now
 		s.describe(h)
 	default:
 		k.begin(s, h)
@@ -160,10 +159,10 @@ func (k *call) trailers(bl *block, h *head) bool {
 		if k.ended(bl.stream) != nil {
 			return true
 		}
-		if k.sides[opener(bl.stream)].whole {
+		if d.whole {
 			return false
 		}
-		if st = k.make(bl.stream); st == nil {
+		if st = k.join(bl.stream, d.from); st == nil {
 			return false
 		}
 		st.halves[d.from].begun(d.epoch - 1)
@@ -171,7 +170,10 @@ func (k *call) trailers(bl *block, h *head) bool {
 	half := &st.halves[d.from]
 	switch half.phase {
 	case unseen:
-		return false
+		if d.whole {
+			return false
+		}
+		half.begun(d.epoch - 1) // its head was lost
 	case ended:
 		return true
 	}

@@ -42,6 +42,10 @@ type conn struct {
 	tunnels []*stream // streams with an open feed, in order of their opening
 	objects uint32    // of --extract, so far
 
+	// doubts are violations of the other side that hold if nothing of this
+	// one was lost until now: its next bytes tell.
+	doubts [2][]string
+
 	spoken  bool  // a frame was found
 	skipped int64 // bytes passed over while none was
 
@@ -133,6 +137,7 @@ func (c *conn) Data(w decoders.Window, out decoders.Sink) (used, want int, err e
 		return n, 0, nil
 	}
 	c.out = out
+	c.settleDoubts(w.From)
 	k := call{conn: c, d: d, w: w}
 	for k.off < len(w.Bytes) {
 		st, off := d.state, k.off
@@ -182,6 +187,29 @@ func (k *call) rest() []byte { return k.w.Bytes[k.off:] }
 
 func (c *conn) violation(from events.Dir, reason string) {
 	c.out.Emit(from, &events.FlowViolation{Protocol: name, Reason: reason})
+}
+
+// doubt tells a violation of from by what the other side announced, once it
+// is sure that it announced nothing else: a gap is told when the next bytes
+// behind it come.
+func (c *conn) doubt(from events.Dir, reason string) {
+	if list := &c.doubts[from.Other()]; len(*list) < maxDoubts {
+		*list = append(*list, reason)
+	}
+}
+
+// maxDoubts bounds what is not told yet.
+const maxDoubts = 16
+
+// settleDoubts: bytes of from came, and no gap before them.
+func (c *conn) settleDoubts(from events.Dir) {
+	if len(c.doubts[from]) == 0 {
+		return
+	}
+	for _, reason := range c.doubts[from] {
+		c.violation(from.Other(), reason)
+	}
+	c.doubts[from] = nil
 }
 
 // prefaceText is what a client sends first (RFC 9113 section 3.4).
@@ -239,7 +267,7 @@ func (k *call) header() (want int) {
 	k.spoken = true
 	f := &d.frame
 	if peer := &k.sides[d.from.Other()]; peer.windows && f.length > peer.settings.maxFrame {
-		k.violation(d.from, "frame longer than SETTINGS_MAX_FRAME_SIZE (RFC 9113 section 4.2)")
+		k.doubt(d.from, "frame longer than SETTINGS_MAX_FRAME_SIZE (RFC 9113 section 4.2)")
 	}
 	if d.block.open && f.typ != typeContinuation {
 		k.violation(d.from, "frame inside a header block (RFC 9113 section 6.10)")
@@ -290,6 +318,7 @@ func (k *call) skip() {
 func (c *conn) Gap(from events.Dir, n int64, out decoders.Sink) error {
 	d := &c.sides[from]
 	c.out = out
+	c.doubts[from] = nil
 	switch d.state {
 	case inPayload:
 		d.left = d.frame.length - d.offered
@@ -334,6 +363,9 @@ func (c *conn) tear(d *side) {
 func (c *conn) End(from events.Dir, why events.Ending, out decoders.Sink) {
 	d := &c.sides[from]
 	c.out = out
+	if why == events.EndFIN {
+		c.settleDoubts(from)
+	}
 	if why == events.EndFIN && (d.state == inData || d.state == inPadding || d.state == inPayload) {
 		c.violation(from, "connection closed inside a frame")
 	}

@@ -43,6 +43,9 @@ func both() (c, s *peer, hello []dt.Chunk) {
 	}
 }
 
+// A violation by what the other side announced is told when that side has
+// spoken again: then nothing of it was lost before.
+//
 // talks: what must come out follows from the sections named, all of RFC 9113
 // unless another one is.
 func talks() []talk {
@@ -241,14 +244,15 @@ func talks() []talk {
 			s.says(s.window(0, 2)),
 			c.says(c.data(1, false, "b"), c.data(1, false, strings.Repeat("c", 9))),
 			s.says(s.window(1, 0), s.window(0, 1<<31-1), s.window(0, 1<<31-1)),
+			c.says(c.raw(typePing, 0, 0, "12345678")),
 		), `
 4 c > 1 POST http  / HTTP/2 +body
-7 c ! DATA beyond the window of the connection (RFC 9113 section 6.9.1)
-9 c ! DATA beyond the window of the connection (RFC 9113 section 6.9.1)
-9 c ! DATA beyond the window of its stream (RFC 9113 section 6.9.1)
+8 c ! DATA beyond the window of the connection (RFC 9113 section 6.9.1)
+10 c ! DATA beyond the window of the connection (RFC 9113 section 6.9.1)
+10 c ! DATA beyond the window of its stream (RFC 9113 section 6.9.1)
 10 s ! WINDOW_UPDATE of 0 (RFC 9113 section 6.9)
-10 s ! window of the connection above 2^31-1 (RFC 9113 section 6.9.1)
-10 c body 1 of request for 4: 65546/65609 incomplete`)
+11 s ! window of the connection above 2^31-1 (RFC 9113 section 6.9.1)
+11 c body 1 of request for 4: 65546/65609 incomplete`)
 	}
 	{
 		c, s, hello := both()
@@ -261,7 +265,7 @@ func talks() []talk {
 			c.says(c.data(1, true, "j")),
 		), `
 4 c > 1 POST http  / HTTP/2 +body
-7 c ! DATA beyond the window of its stream (RFC 9113 section 6.9.1)
+8 c ! DATA beyond the window of its stream (RFC 9113 section 6.9.1)
 9 c body 1 of request for 4: 10/37`)
 	}
 	{
@@ -284,6 +288,7 @@ func talks() []talk {
 			c.says(c.headers(1, true, ":method: GET", "a: b", ":path: /", "Upper: x", "te: gzip", "connection: close", ":x: y")),
 			c.says(c.headers(3, true, "a: b"), c.headers(5, true, ":status: 200"), c.headers(2, true, get...)),
 			s.says(s.headers(1, true, ":status: 2xx"), s.headers(3, true, "a: b"), s.headers(99, true, ":status: 200"), s.data(101, true, "?")),
+			c.says(c.raw(typePing, 0, 0, "12345678")),
 			s.says(s.headers(2, false, ":status: 200", "content-length: 3"), s.data(2, true, "ab")),
 		), `
 4 c > 1 GET   / HTTP/2 | a=b | Upper=x | te=gzip | connection=close
@@ -300,12 +305,13 @@ func talks() []talk {
 5 c > 2 GET http a.example /a HTTP/2 | user-agent=test
 6 s ! :status is not three digits (RFC 9113 section 8.3.2)
 6 s ! response without :status (RFC 9113 section 8.3.2)
-6 s ! frame on an idle stream (RFC 9113 section 5.1)
 6 s < 99 200 for 0
-6 s ! frame on an idle stream (RFC 9113 section 5.1)
-7 s < 2 200 for 5 +body | content-length=3
-7 s body 2 of response for 5: 2/11
-7 s ! Content-Length is not the length of the content (RFC 9113 section 8.1.1)`)
+6 s body 101 of response for 0: 1/10 incomplete truncated
+7 s ! frame on an idle stream (RFC 9113 section 5.1)
+7 s ! frame on an idle stream (RFC 9113 section 5.1)
+8 s < 2 200 for 5 +body | content-length=3
+8 s body 2 of response for 5: 2/11
+8 s ! Content-Length is not the length of the content (RFC 9113 section 8.1.1)`)
 	}
 	{
 		c, s, hello := both()
@@ -490,8 +496,8 @@ func TestUpgraded(t *testing.T) {
 	talk.Env.Hint = h
 	want := `
 1 s < 1 200 for 77 +body
-3 s ! DATA beyond the window of its stream (RFC 9113 section 6.9.1)
 3 s body 1 of response for 77: 4/22
+4 s ! DATA beyond the window of its stream (RFC 9113 section 6.9.1)
 4 c > 3 GET http a.example /a HTTP/2 | user-agent=test
 5 s < 3 204 for 4`
 	if got := without(lines(dt.Run(t, Proto, talk))); strings.TrimSpace(got) != strings.TrimSpace(want) {

@@ -60,14 +60,22 @@ func (c *conn) open(id uint32, from events.Dir) *stream {
 	return c.make(id)
 }
 
-// join is a stream whose opening was not seen; nil where it cannot be one.
+// join is a stream whose opening was not seen; nil where it is over, or cannot
+// be.
 func (c *conn) join(id uint32, from events.Dir) *stream {
 	by := opener(id)
 	if c.sides[by].whole {
-		if id > c.opened[by] {
-			c.violation(from, "frame on an idle stream (RFC 9113 section 5.1)")
+		if id <= c.opened[by] {
+			return nil
 		}
-		return nil
+		const idle = "frame on an idle stream (RFC 9113 section 5.1)"
+		if by == from {
+			c.violation(from, idle)
+			return nil
+		}
+		if c.opened[by] > 0 || id != 1 { // which may be of an upgrade that was lost
+			c.doubt(from, idle)
+		}
 	}
 	return c.make(id)
 }
@@ -76,6 +84,7 @@ func (c *conn) join(id uint32, from events.Dir) *stream {
 // 5.1.1).
 func opener(id uint32) events.Dir { return events.Dir(1 - id&1) }
 
+// make is a new stream; nil where there are too many.
 func (c *conn) make(id uint32) *stream {
 	limit := c.env.Limits.HTTP2Streams
 	if len(c.streams) >= limit {
