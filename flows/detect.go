@@ -110,7 +110,52 @@ func (n *node) choose(i int, by string, ph phase) {
 	p := &n.w.protos[i]
 	n.proto, n.by, n.phase = i, by, ph
 	n.layer = n.w.layers.join(n.path, p.Name)
-	n.stream = p.Stream(decoders.Env{Limits: n.w.limits, Hash: n.w.cfg.Hash, ShowSecrets: n.w.cfg.ShowSecrets, Flow: n.r.flow(), Stream: n.r.stream, Hint: n.hint, Want: &n.w.cfg.Want})
+	want := &n.w.cfg.Want
+	if ph == trial {
+		// What it is must not depend on what somebody wants to hear of it.
+		n.want = onTrial
+		want = &n.want
+	}
+	n.stream = p.Stream(decoders.Env{Limits: n.w.limits, Hash: n.w.cfg.Hash, ShowSecrets: n.w.cfg.ShowSecrets, Flow: n.r.flow(), Stream: n.r.stream, Hint: n.hint, Want: want})
+}
+
+// onTrial are all kinds but those that carry what was carried: they cost as
+// much as it is long.
+var onTrial = func() (s events.KindSet) {
+	for _, k := range events.Kinds() {
+		if k != events.KindContentPart && k != events.KindContentEnd {
+			s = s.Or(events.SetOf(k))
+		}
+	}
+	return s
+}()
+
+// confirm looks at the content of a stream whose protocol is on trial: bytes
+// that came since may show it, or another one.
+func (n *node) confirm(from events.Dir) {
+	s := &n.side[from]
+	for i := range n.w.protos {
+		p := &n.w.protos[i]
+		if p.Stream == nil || n.tried&(1<<i) != 0 || s.no&(1<<i) != 0 {
+			continue
+		}
+		switch v, who := p.Probe(from, s.buf); {
+		case v == decoders.No:
+			s.no |= 1 << i
+		case v == decoders.Maybe:
+		case i != n.proto:
+			n.reject()
+			return
+		case who != from && n.root && n.r.conv.flags&cvGuessed != 0:
+			n.reject() // it was told the wrong speakers: from the start again
+			n.tried &^= 1 << i
+			return
+		default:
+			n.by = "content"
+			n.accept()
+			return
+		}
+	}
 }
 
 func (n *node) roles() string {

@@ -28,6 +28,7 @@ type node struct {
 	working   bool           // inside a call of the decoder
 	kids      []*node
 	among     *[]*node // the kids that it is one of; nil: it was not opened, or is over
+	want      events.KindSet // on trial: all, for what is said decides
 	side      [2]side
 	span      [1]decoders.Span
 }
@@ -129,6 +130,9 @@ func (n *node) data(from events.Dir, p []byte, off int64, m decoders.Mark) {
 			s.off = off
 		}
 		n.keep(s, p, m)
+		if n.phase == trial && !n.announced {
+			n.confirm(from)
+		}
 		if n.phase == searching {
 			n.search(false)
 		} else {
@@ -249,8 +253,13 @@ func (n *node) settle() {
 	if !n.announced && len(n.side[0].buf) <= n.w.limits.Unknown && len(n.side[1].buf) <= n.w.limits.Unknown {
 		return
 	}
+	n.accept()
+}
+
+// accept ends the trial: the protocol is what it was tried as.
+func (n *node) accept() {
 	n.announce()
-	n.phase = reading
+	n.phase, n.want = reading, n.w.cfg.Want
 	for i := range n.side {
 		s := &n.side[i]
 		s.drop(n.w, s.taken)
@@ -290,8 +299,7 @@ func (n *node) gap(from events.Dir, k int64) {
 		}
 	}
 	if n.phase == trial {
-		n.announce()
-		n.phase = reading
+		n.accept()
 	}
 	s.clear(n.w)
 	n.working = true
@@ -375,17 +383,22 @@ func (n *node) leave() {
 func (n *node) fail(err error) {
 	name := n.w.protos[n.proto].Name
 	if n.phase == trial && !n.announced {
-		n.tried |= 1 << n.proto
-		n.phase, n.stream, n.next = searching, nil, nil
-		for i := range n.side {
-			s := &n.side[i]
-			s.taken, s.want, s.stalled, s.told = 0, 0, false, false
-		}
+		n.reject()
 		n.search(false)
 		return
 	}
 	n.w.emit(n.r, events.FromClient, n.layer, false, &events.FlowViolation{Protocol: name, Reason: err.Error()})
 	n.deafen()
+}
+
+// reject ends the trial: what was tried is not it.
+func (n *node) reject() {
+	n.tried |= 1 << n.proto
+	n.phase, n.stream, n.next = searching, nil, nil
+	for i := range n.side {
+		s := &n.side[i]
+		s.taken, s.want, s.stalled, s.told = 0, 0, false, false
+	}
 }
 
 // Emit implements decoders.Sink.
