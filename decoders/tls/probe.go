@@ -5,6 +5,14 @@ import (
 	"github.com/wiretale/wiretale/events"
 )
 
+// An encrypted alert is its 2 bytes, a tag or MAC, and what goes before or
+// behind it (RFC 5246 section 6.2.3): 18 with ChaCha20-Poly1305, 22 with
+// SHA-1, 26 with GCM, whole blocks with CBC.
+const (
+	leastSealedAlert = 2 + 16
+	mostSealedAlert  = 80
+)
+
 // probe: a hello in a record is certain. Without a hello (a connection joined
 // midway) two records in a row are.
 func probe(from events.Dir, b []byte) (decoders.Verdict, events.Dir) {
@@ -28,6 +36,9 @@ func probe(from events.Dir, b []byte) (decoders.Verdict, events.Dir) {
 			return decoders.No, from
 		}
 		return decoders.Yes, from
+	}
+	if b[0] == typeAlert && size == len(b)-5 && size >= leastSealedAlert && size <= mostSealedAlert && b[1] == 3 {
+		return decoders.Yes, from // one record and nothing else: how idle connections end
 	}
 	if b[0] == typeChangeCipherSpec && len(b) > 5 && b[5] != 1 {
 		return decoders.No, from
