@@ -20,7 +20,7 @@ var tls = protocol{
 	reader:  func() reader { return &tlsReader{told: map[hello]uint64{}, heard: map[events.StreamKey]bool{}} },
 	decoded: true,
 	outside: noTLS,
-	extra:   []string{"tcp.segment", "tls.handshake.random"},
+	extra:   []string{"tcp.segment"},
 	later:   "tcp.segment",
 	fields: []field{
 		// Of the other messages wiretale tells nothing by themselves; of a
@@ -142,6 +142,9 @@ func noTLS(path []string) string {
 	return ""
 }
 
+// tlsRandom is the place of tls.handshake.random among the fields.
+const tlsRandom = 2
+
 // hello is a hello on a stream, by its random.
 type hello struct {
 	stream events.StreamKey
@@ -180,8 +183,12 @@ func (r *tlsReader) aside(d *Difference, its *theirs) string {
 		return "serial numbers in OCSP responses"
 	}
 	if slices.Contains(path, "quic") {
-		if at, ok := r.told[hello{f.stream, plainHex(f.extra["tls.handshake.random"])}]; ok && at < d.Frame {
-			return "hellos that were sent again in QUIC"
+		for i := range its.decoded {
+			for _, random := range its.values[cell{d.Frame, i, tlsRandom}] {
+				if at, ok := r.told[hello{f.stream, random}]; ok && at < d.Frame {
+					return "hellos that were sent again in QUIC"
+				}
+			}
 		}
 		return ""
 	}
