@@ -23,11 +23,15 @@ import (
 	"github.com/wiretale/wiretale/decoders/websocket"
 )
 
-// Protos are all protocols, in the order in which they are probed.
+// Protos are all protocols, in the order in which they are probed: what most
+// flows speak, and what its first bytes tell, comes before what must be
+// searched for in lines.
 func Protos() []decoders.Proto {
 	return []decoders.Proto{
 		dns.Proto,
 		http1.Proto,
+		tls.Proto,
+		opaque.SSH,
 		http2.Proto,
 		bittorrent.Proto,
 		websocket.Proto,
@@ -37,8 +41,6 @@ func Protos() []decoders.Proto {
 		mail.Proto,
 		pop3.Proto,
 		imap.Proto,
-		tls.Proto,
-		opaque.SSH,
 		opaque.DTLS,
 		quic.Proto,
 		opaque.WireGuard,

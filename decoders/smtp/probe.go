@@ -94,6 +94,10 @@ func firstLine(b []byte) (line []byte, whole bool) {
 }
 
 func probeCommand(from events.Dir, head []byte) (decoders.Verdict, events.Dir) {
+	// Most that is not text ends here.
+	if c := head[0]; c != ' ' && c != '\t' && (c|0x20 < 'a' || c|0x20 > 'z') || len(head) > 1 && (head[1] >= 0x7f || head[1] < '\t') {
+		return decoders.No, from
+	}
 	line, whole := firstLine(head)
 	if len(line) > 2048 {
 		return decoders.No, from
