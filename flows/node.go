@@ -168,8 +168,8 @@ func (n *node) data(from events.Dir, p []byte, off int64, m decoders.Mark) {
 		n.become()
 		return
 	}
-	if used > 0 && n.side[from.Other()].stalled {
-		n.offer(from.Other())
+	if o := &n.side[from.Other()]; used > 0 && (o.stalled || len(o.buf) > 0 && o.want == 0) {
+		n.offer(from.Other()) // what it left may be readable now
 	}
 	n.bound(from)
 }
@@ -450,8 +450,10 @@ func (f feed) Data(from events.Dir, b []byte) {
 }
 
 func (f feed) Gap(from events.Dir, k int64) {
+	s := &f.n.side[from]
+	at := s.off + int64(len(s.buf))
 	f.n.gap(from, k)
-	f.n.side[from].off += k
+	s.off = at + k
 }
 
 func (f feed) End(from events.Dir, why events.Ending) {
