@@ -141,7 +141,7 @@ func (c *call) simpleRequest(line []byte, rl requestLine) (want int) {
 	e.Scheme, e.Host = authority(e.Target)
 	c.took(len(line))
 	c.out.Emit(events.FromClient, e)
-	c.ask(exchange{kind: toSimple, frame: c.w.Frame})
+	c.ask(exchange{kind: toSimple, frame: c.w.Frame, name: c.s.nameOf(e)})
 	return 0
 }
 
