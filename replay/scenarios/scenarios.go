@@ -16,6 +16,23 @@ type Params struct {
 	RTT  time.Duration // to the main server; more than 0
 	Seed uint64
 	At   simnet.Position
+
+	Rate    int64 // bit/s of the main link, each direction; 0: the scenario's own choice
+	Loss    float64
+	Jitter  time.Duration
+	Reorder float64
+	MTU     uint32 // 0: simnet.DefaultMTU
+	// TimeScale is how many seconds of the scenario's own timers (rounds,
+	// play-out, TTLs) go by in one second; 0: the scenario's own choice.
+	TimeScale float64
+	// Real runs on the sockets of this machine's loopback instead.
+	Real bool
+}
+
+// Path is one direction of the main link, and of every other one that is to
+// suffer what was asked for: half of rtt long.
+func (p *Params) Path(rtt time.Duration) simnet.Path {
+	return simnet.Path{Delay: rtt / 2, Rate: p.Rate, Loss: p.Loss, Jitter: p.Jitter, Reorder: p.Reorder}
 }
 
 // Result is what a scenario leaves behind. The common fields of the truth
@@ -23,6 +40,9 @@ type Params struct {
 type Result struct {
 	Recording simnet.Recording
 	Truth     truth.Truth
+	// Keys are the secrets of TLS and QUIC in NSS key log form; they go into
+	// the capture (decryption secrets block) and to --keylog.
+	Keys []byte
 }
 
 // Scenario is one thing that can be replayed.

@@ -37,8 +37,21 @@ type Config struct {
 
 // Path is one direction of a link.
 type Path struct {
-	Delay time.Duration // from sender to receiver, not negative
+	Delay  time.Duration // propagation, from sender to receiver, not negative
+	Rate   int64         // bit/s; 0: no limit, and no queue
+	Queue  int           // bytes that may wait to be sent at Rate; 0: DefaultQueue
+	Jitter time.Duration // at most so much more delay, evenly spread; order is kept
+	Loss   float64       // share of packets lost, 0 to 1
+	// Reorder is the share of packets that are held back until the next one
+	// has passed them.
+	Reorder float64
+	// Drop picks packets to lose besides: it is given the IP packet, and how
+	// many went before it on this path. nil: none.
+	Drop func(ip []byte, before uint64) bool
 }
+
+// DefaultQueue is how many bytes wait at a link of limited rate.
+const DefaultQueue = 64 << 10
 
 // PathStats is what the network did on one direction of a link, counted by
 // the network itself.

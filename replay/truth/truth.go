@@ -28,6 +28,17 @@ type Truth struct {
 	Connections []Connection `json:"connections"` // in order of ConnectStart
 	Messages    []Message    `json:"messages"`    // in order of the sender's Start
 	Drops       []Drop       `json:"drops"`       // in order of Time
+
+	Rate    int64    `json:"rate,omitempty"` // bit/s of the main link
+	Loss    float64  `json:"loss,omitempty"`
+	Jitter  Duration `json:"jitter,omitempty"`
+	Reorder float64  `json:"reorder,omitempty"`
+
+	// What is more to say of some scenarios.
+	Cache   []CacheDecision `json:"cache,omitempty"`   // in order of Time
+	Choices []Choice        `json:"choices,omitempty"` // in order of Time
+	Peers   []Peer          `json:"peers,omitempty"`
+	Facts   map[string]any  `json:"facts,omitempty"` // figures by name, each told in the scenario's README
 }
 
 // Host is one machine of the scenario.
@@ -80,10 +91,25 @@ const (
 	DNSResponse  Kind = "dns.response"
 	HTTPRequest  Kind = "http.request"
 	HTTPResponse Kind = "http.response"
+	SMTPCommand  Kind = "smtp.command"
+	SMTPReply    Kind = "smtp.reply"
+	POP3Command  Kind = "pop3.command"
+	POP3Reply    Kind = "pop3.reply"
+	IMAPCommand  Kind = "imap.command"
+	IMAPResponse Kind = "imap.response"
+	FTPCommand   Kind = "ftp.command"
+	FTPReply     Kind = "ftp.reply"
+	FTPData      Kind = "ftp.data"
+	MailMessage  Kind = "mail.message"
+	BitTorrent   Kind = "bittorrent.message" // also the handshake
+	Tracker      Kind = "bittorrent.tracker" // requests and responses
+	DHT          Kind = "dht.message"
+	TLSHello     Kind = "tls.hello" // that one was sent; what is inside is not told
+	Encrypted    Kind = "encrypted" // application bytes under TLS or QUIC, one direction of a connection
 )
 
 // Message is one application message, with what both ends say of it. One of
-// DNS and HTTP is set.
+// DNS, HTTP, Line, Object and Peer is set.
 type Message struct {
 	Kind      Kind           `json:"kind"`
 	Transport string         `json:"transport"` // udp or tcp
@@ -97,6 +123,63 @@ type Message struct {
 
 	DNS  *DNS  `json:"dns,omitempty"`
 	HTTP *HTTP `json:"http,omitempty"`
+	// Line is a command or a reply of SMTP, POP3, IMAP or FTP.
+	Line *Line `json:"line,omitempty"`
+	// Object is a mail message, or what an FTP data connection carried.
+	Object *Object `json:"object,omitempty"`
+	// Wire is a message between peers, to a tracker, or of the DHT.
+	Wire *Wire `json:"wire,omitempty"`
+}
+
+// Line is a command (Verb, Args) or a reply (Code or Status, Lines).
+type Line struct {
+	Verb   string   `json:"verb,omitempty"`
+	Args   string   `json:"args,omitempty"`
+	Code   int      `json:"code,omitempty"`
+	Status string   `json:"status,omitempty"` // +OK, -ERR, OK, NO, BAD
+	Lines  []string `json:"lines,omitempty"`
+}
+
+// Object is a whole thing that was carried.
+type Object struct {
+	Name   string `json:"name,omitempty"`
+	Bytes  int64  `json:"bytes"`
+	SHA256 string `json:"sha256"` // hex
+}
+
+// Wire is a message of BitTorrent.
+type Wire struct {
+	Type     string `json:"type"` // as in the events
+	InfoHash string `json:"info_hash,omitempty"`
+	Piece    *int   `json:"piece,omitempty"`
+	Begin    *int   `json:"begin,omitempty"`
+	Length   *int   `json:"length,omitempty"`
+}
+
+// CacheDecision is what a cache did with one question or request.
+type CacheDecision struct {
+	Time    time.Time `json:"time"`
+	Host    string    `json:"host"`    // that decided
+	Key     string    `json:"key"`     // name and type, or URL
+	Outcome string    `json:"outcome"` // hit, miss, revalidated, stale
+	Why     string    `json:"why"`
+}
+
+// Choice is a decision of a host that no message shows by itself: a choke, an
+// unchoke (and why), a rate that a player chose, an edge that a CDN chose.
+type Choice struct {
+	Time time.Time `json:"time"`
+	Host string    `json:"host"`
+	What string    `json:"what"` // choke, unchoke, optimistic_unchoke, request, switch, stall, …
+	Of   string    `json:"of"`   // whom or what
+	Why  string    `json:"why,omitempty"`
+}
+
+// Peer is what one peer had at one moment.
+type Peer struct {
+	Time   time.Time `json:"time"`
+	Host   string    `json:"host"`
+	Pieces string    `json:"pieces"` // bit field, hex
 }
 
 // End is a message seen from one host.
