@@ -55,19 +55,21 @@ func Kinds() events.KindSet { return events.SetOf(events.KindContentPart, events
 
 // Writer writes objects. It is not safe for use by several goroutines.
 type Writer struct {
-	Stats  Stats
-	limits *events.Limits
-	root   *os.Root
-	dir    string
-	index  *os.File
-	lines  *bufio.Writer
-	first  bool // no entry yet
-	number int
-	parts  int             // temporary files ever made
-	open   map[key]*object // under way
-	oldest *object         // list of them, by their last part
-	newest *object
-	buf    []byte
+	Stats   Stats
+	limits  *events.Limits
+	root    *os.Root
+	dir     string
+	index   *os.File
+	reserve *reserve
+	lines   *bufio.Writer // of index
+	broken  bool          // the disk failed: nothing more is written
+	first   bool          // no entry yet
+	number  int
+	parts   int             // temporary files ever made
+	open    map[key]*object // under way
+	oldest  *object         // list of them, by their last part
+	newest  *object
+	buf     []byte
 }
 
 // key tells the objects under way apart.
@@ -105,15 +107,21 @@ func New(dir string, l *events.Limits) (*Writer, error) {
 	if err != nil {
 		return nil, err
 	}
-	index, err := root.OpenFile(IndexName, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666)
+	reserve, err := newReserve(root)
 	if err != nil {
 		root.Close()
+		return nil, fmt.Errorf("%s: no file can be made in it: %w", dir, reason(err))
+	}
+	index, err := root.OpenFile(IndexName, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666)
+	if err != nil {
+		err = errors.Join(err, reserve.free(), root.Close())
 		if errors.Is(err, fs.ErrExist) {
 			return nil, fmt.Errorf("%s holds an extraction already (%s is there): give another folder, or remove it", dir, IndexName)
 		}
-		return nil, err
+		return nil, fmt.Errorf("%s: no file can be made in it: %w", dir, reason(err))
 	}
-	w := &Writer{limits: l, root: root, dir: dir, index: index, lines: bufio.NewWriter(index), first: true, open: map[key]*object{}}
+	reserve.file = index
+	w := &Writer{limits: l, root: root, dir: dir, index: index, reserve: reserve, lines: bufio.NewWriter(reserve), first: true, open: map[key]*object{}}
 	w.Stats.Limit = map[string]int{}
 	w.lines.WriteString("[")
 	return w, nil
@@ -211,6 +219,15 @@ func (w *Writer) flush(o *object) error {
 	}
 	_, err := o.file.Write(o.head)
 	o.head = o.head[:0]
+	return w.failed(err)
+}
+
+// failed says of which folder err is, which ends the writing.
+func (w *Writer) failed(err error) error {
+	if err != nil {
+		err = fmt.Errorf("%s: %w", w.dir, reason(err))
+		w.broken = true
+	}
 	return err
 }
 
@@ -224,7 +241,7 @@ func (w *Writer) create(o *object) error {
 			continue
 		}
 		o.file, o.name = f, name
-		return err
+		return w.failed(err)
 	}
 }
 
@@ -271,12 +288,10 @@ func (w *Writer) finish(o *object, end *events.ContentEnd) error {
 		}
 		return w.enter(&entry)
 	}
-	w.Stats.Files++
-	name, final, err := w.reserve(sum, hint(end))
+	name, final, err := w.place(sum, hint(end))
 	if err != nil {
-		return err
+		return w.failed(err)
 	}
-	entry.File = name
 	if o.file == nil {
 		_, err = final.Write(o.head)
 		err = errors.Join(err, final.Close())
@@ -285,11 +300,21 @@ func (w *Writer) finish(o *object, end *events.ContentEnd) error {
 		// The place is ours: the part takes it.
 		err = errors.Join(err, o.file.Close(), final.Close(), w.root.Rename(o.name, name))
 	}
-	return errors.Join(err, w.enter(&entry))
+	if err != nil {
+		// What is not whole is not left behind as if it were.
+		w.root.Remove(name)
+		if o.file != nil {
+			w.root.Remove(o.name)
+		}
+		return w.failed(err)
+	}
+	w.Stats.Files++
+	entry.File = name
+	return w.enter(&entry)
 }
 
-// reserve makes the file of an object, which nobody had before.
-func (w *Writer) reserve(sum, hint string) (name string, f *os.File, err error) {
+// place makes the file of an object, which nobody had before.
+func (w *Writer) place(sum, hint string) (name string, f *os.File, err error) {
 	for try := 0; ; try++ {
 		name = fmt.Sprintf("%06d-%s", w.number, sum)
 		if try > 0 {
@@ -314,12 +339,17 @@ func (w *Writer) enter(e *Entry) error {
 	return err
 }
 
-// Close ends what is under way, and the index.
+// Close ends what is under way, and the index. After an error of the disk what
+// is under way is removed.
 func (w *Writer) Close() error {
 	var err error
 	for w.oldest != nil {
+		if w.broken {
+			err = errors.Join(err, w.drop(w.oldest))
+			continue
+		}
 		err = errors.Join(err, w.finish(w.oldest, &events.ContentEnd{Protocol: protocolOf(w.oldest.layer)}))
 	}
 	w.lines.WriteString("\n]\n")
-	return errors.Join(err, w.lines.Flush(), w.index.Close(), w.root.Close())
+	return errors.Join(err, w.lines.Flush(), w.index.Close(), w.reserve.free(), w.root.Close())
 }
