@@ -122,7 +122,7 @@ func (d *data) read(b []byte, out decoders.Sink) {
 	if d.hash != nil {
 		d.hash.Write(b)
 	}
-	for d.part != nil && len(b) > 0 {
+	for d.part != nil && d.hash != nil && len(b) > 0 { // behind a gap nothing follows what is there
 		n := copy(d.part[len(d.part):partSize], b)
 		d.part = d.part[:len(d.part)+n]
 		b = b[n:]

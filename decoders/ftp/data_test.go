@@ -135,6 +135,17 @@ func TestContent(t *testing.T) {
 	}
 }
 
+// Behind a gap no byte follows those before it: the object ends there.
+func TestContentUpToGap(t *testing.T) {
+	want := events.SetOf(events.KindContentPart, events.KindContentEnd)
+	h := decoders.HintFTPData{Mode: "passive", User: flow4.Client, Verb: "RETR", Path: "/f", Final: 226}
+	tape := dt.Run(t, Data, dt.Conversation{Chunks: []dt.Chunk{server("abc"), dt.Lost(fromServer, 4), server("hij"), fin(fromServer)}, Env: decoders.Env{Flow: passive, Hint: &h, Want: &want}})
+	parts, ends := dt.Of[*events.ContentPart](tape), dt.Of[*events.ContentEnd](tape)
+	if len(parts) != 1 || string(parts[0].Bytes) != "abc" || len(ends) != 1 || ends[0].Bytes != 3 || ends[0].Complete {
+		t.Errorf("%v", tape.Records)
+	}
+}
+
 // With PROT P the bytes are TLS: it is opened inside, and the bytes on the
 // wire are counted.
 func TestProtected(t *testing.T) {
