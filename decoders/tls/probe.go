@@ -5,16 +5,12 @@ import (
 	"github.com/wiretale/wiretale/events"
 )
 
-// An encrypted alert is its 2 bytes, a tag or MAC, and what goes before or
-// behind it (RFC 5246 section 6.2.3): 18 with ChaCha20-Poly1305, 22 with
-// SHA-1, 26 with GCM, whole blocks with CBC.
-const (
-	leastSealedAlert = 2 + 16
-	mostSealedAlert  = 80
-)
+// leastSealed is the least length of what is encrypted: a tag or MAC, if
+// nothing else (RFC 5246 section 6.2.3, RFC 8446 section 5.2).
+const leastSealed = 16
 
 // probe: a hello in a record is certain. Without a hello (a connection joined
-// midway) two records in a row are.
+// midway) two records in a row are, and one that ends where the bytes do.
 func probe(from events.Dir, b []byte) (decoders.Verdict, events.Dir) {
 	if len(b) > 0 && b[0]&0x80 != 0 {
 		return probeSSL2(from, b)
@@ -37,11 +33,12 @@ func probe(from events.Dir, b []byte) (decoders.Verdict, events.Dir) {
 		}
 		return decoders.Yes, from
 	}
-	if b[0] == typeAlert && size == len(b)-5 && size >= leastSealedAlert && size <= mostSealedAlert && b[1] == 3 {
-		return decoders.Yes, from // one record and nothing else: how idle connections end
-	}
 	if b[0] == typeChangeCipherSpec && len(b) > 5 && b[5] != 1 {
 		return decoders.No, from
+	}
+	// One whole record and nothing else: a long idle connection.
+	if size == len(b)-5 && b[1] == 3 && (size >= leastSealed || b[0] == typeChangeCipherSpec) {
+		return decoders.Yes, from
 	}
 	// A second record behind the first.
 	if rest := b[min(5+size, len(b)):]; len(rest) >= 5 {
