@@ -65,7 +65,7 @@ func protocolsCommand() *command {
 				for _, p := range all.Protos() {
 					doc := p.Doc
 					if p.Encrypted {
-						doc += " (recognised, not read)"
+						doc += " (encrypted)"
 					}
 					rows = append(rows, []string{p.Name, ports(p.TCPPorts), ports(p.UDPPorts), doc})
 				}
