@@ -7,13 +7,19 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
 	"time"
 
+	"github.com/wiretale/wiretale/analyzers"
+	"github.com/wiretale/wiretale/analyzers/all"
 	"github.com/wiretale/wiretale/capture"
 	"github.com/wiretale/wiretale/events"
+	"github.com/wiretale/wiretale/internal/extract"
+	"github.com/wiretale/wiretale/internal/pipeline"
+	"github.com/wiretale/wiretale/report"
 )
 
 // index reads the index of an extraction, and checks that each file that it
@@ -68,6 +74,37 @@ func TestExtract(t *testing.T) {
 		if entries := index(t, dir); len(entries) != 11 || entries[0].Protocol != "http" || !entries[0].Complete {
 			t.Errorf("%v: %d entries: %v", args, len(entries), entries)
 		}
+	}
+}
+
+// Without --extract nobody wants content, so that no decoder copies a body.
+func TestNoContentUnlessExtracting(t *testing.T) {
+	content := []events.Kind{events.KindContentPart, events.KindContentEnd}
+	wants := func(k events.KindSet) bool { return k.Has(content[0]) || k.Has(content[1]) }
+	if !wants(extract.Kinds()) {
+		t.Error("nobody would ever want content")
+	}
+	if wants(report.CoverageKinds()) {
+		t.Error("the report wants content")
+	}
+	for _, q := range all.Questions() {
+		l := events.DefaultLimits()
+		for _, k := range q.New(analyzers.Options{Limits: &l}).Kinds() {
+			if slices.Contains(content, k) {
+				t.Errorf("%s wants content", q.Name)
+			}
+		}
+	}
+	var p pipeline.Config
+	o, err := newObjects("", &p.Limits)
+	if o != nil || err != nil {
+		t.Fatal(o, err)
+	}
+	if o.watch(&p); p.Events != nil || wants(p.Want) {
+		t.Error("content is wanted without --extract")
+	}
+	if told, err := o.end(); told != "" || err != nil {
+		t.Error(told, err)
 	}
 }
 
