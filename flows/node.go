@@ -27,7 +27,7 @@ type node struct {
 	next      *decoders.Next // Switch was called
 	working   bool           // inside a call of the decoder
 	kids      []*node
-	among     *[]*node // the kids that it is one of; nil: it was not opened, or is over
+	among     *[]*node       // the kids that it is one of; nil: it was not opened, or is over
 	want      events.KindSet // on trial: all, for what is said decides
 	side      [2]side
 	span      [1]decoders.Span
