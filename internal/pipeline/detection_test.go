@@ -23,7 +23,8 @@ import (
 // TestDetectionOnOtherPorts: what is found on the ports that protocols are
 // known by is found on others, too. Each capture is read as it is, and with
 // all ports of TCP and UDP replaced, so that none is left that a decoder names.
-// docs/detection.md has the table, and why the rest needs a port.
+// What is found does not depend on what is wanted, either. docs/detection.md
+// has the table, and why the rest needs a port.
 func TestDetectionOnOtherPorts(t *testing.T) {
 	files := sample(t, 10)
 	total := detectionTable{}
@@ -102,11 +103,20 @@ func bothWays(t *testing.T, file string) (plain, moved found, err error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	plain = detect(t, batches, nil)
+	everything := events.SetOf(events.Kinds()...)
+	plain = detect(t, batches, everything, nil)
+	bare := detect(t, batches, events.SetOf(events.KindFlowStart, events.KindFlowDetected), nil)
+	for at, speakers := range plain {
+		for s, by := range speakers {
+			if strings.Count(s.layer, "/") == 1 && bare[at][s] != by {
+				t.Errorf("%s frame %d: %s by %s, where nothing is wanted of it by %q", file, at.frame, s.layer, by, bare[at][s])
+			}
+		}
+	}
 	if err := remap(batches); err != nil {
 		return nil, nil, err
 	}
-	return plain, detect(t, batches, known()), nil
+	return plain, detect(t, batches, everything, known()), nil
 }
 
 // load copies the packets of a capture; where it breaks off, those before.
@@ -152,10 +162,9 @@ type found map[flowAt]map[speaker]string
 
 // detect reads packets as Run does. Ports in without must not be there, nor
 // anything be found by a port then.
-func detect(t *testing.T, batches [][]capture.Packet, without map[uint16]bool) found {
+func detect(t *testing.T, batches [][]capture.Packet, want events.KindSet, without map[uint16]bool) found {
 	limits := events.DefaultLimits()
-	d, ws := flows.NewDispatcher(&flows.Config{Limits: &limits, Protos: protocols.Protos(), Workers: 1,
-		Want: events.SetOf(events.Kinds()...)})
+	d, ws := flows.NewDispatcher(&flows.Config{Limits: &limits, Protos: protocols.Protos(), Workers: 1, Want: want})
 	defer d.Close()
 	w := flows.NewWork(1)
 	w.Batch.First = 1
