@@ -147,13 +147,47 @@ type Object struct {
 	SHA256 string `json:"sha256"` // hex
 }
 
-// Wire is a message of BitTorrent.
+// Wire is a message of BitTorrent: between peers, with a tracker, of the DHT.
+// Names and forms of the fields are those of the events.
 type Wire struct {
-	Type     string `json:"type"` // as in the events
+	// Type is that of the peer's message, or "handshake"; announce, scrape or
+	// connect of a tracker; query, response or error of the DHT.
+	Type     string `json:"type"`
 	InfoHash string `json:"info_hash,omitempty"`
 	Piece    *int   `json:"piece,omitempty"`
 	Begin    *int   `json:"begin,omitempty"`
 	Length   *int   `json:"length,omitempty"`
+
+	PeerID    string   `json:"peer_id,omitempty"`   // hex
+	Reserved  string   `json:"reserved,omitempty"`  // of a handshake, hex
+	Pieces    string   `json:"pieces,omitempty"`    // bit field, hex
+	Extension string   `json:"extension,omitempty"` // handshake, ut_pex
+	Port      uint16   `json:"port,omitempty"`
+	Peers     []string `json:"peers,omitempty"` // address:port; of ut_pex, those that came
+	Dropped   []string `json:"dropped,omitempty"`
+
+	// Of a tracker.
+	Response   bool   `json:"response,omitempty"`
+	Event      string `json:"event,omitempty"`
+	Uploaded   *int64 `json:"uploaded,omitempty"`
+	Downloaded *int64 `json:"downloaded,omitempty"`
+	Left       *int64 `json:"left,omitempty"`
+	Interval   int64  `json:"interval,omitempty"` // seconds
+	Seeders    *int64 `json:"seeders,omitempty"`
+	Leechers   *int64 `json:"leechers,omitempty"`
+
+	// Transaction is of the DHT or of a tracker over UDP, ConnectionID of the
+	// latter; both in hex.
+	Transaction  string `json:"transaction,omitempty"`
+	ConnectionID string `json:"connection_id,omitempty"`
+
+	// Of the DHT.
+	Query  string   `json:"query,omitempty"`
+	ID     string   `json:"id,omitempty"` // of the sender, hex
+	Target string   `json:"target,omitempty"`
+	Nodes  []string `json:"nodes,omitempty"`  // id@address:port
+	Values []string `json:"values,omitempty"` // address:port of peers
+	Token  string   `json:"token,omitempty"`  // hex
 }
 
 // CacheDecision is what a cache did with one question or request.
@@ -173,6 +207,18 @@ type Choice struct {
 	What string    `json:"what"` // choke, unchoke, optimistic_unchoke, request, switch, stall, …
 	Of   string    `json:"of"`   // whom or what
 	Why  string    `json:"why,omitempty"`
+	// Copies is what a piece was chosen by: for each piece in order, how many
+	// of the host's neighbours have it, or "-" where the host did not lack it or
+	// the one it asked has it not. A space is between two.
+	Copies string `json:"copies,omitempty"`
+	// Rates are what a choke or unchoke was decided by, best first.
+	Rates []Rate `json:"rates,omitempty"`
+}
+
+// Rate is what a host measured of another.
+type Rate struct {
+	Host string `json:"host"`
+	Bits int64  `json:"bits"` // a second
 }
 
 // Peer is what one peer had at one moment.
