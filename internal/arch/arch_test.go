@@ -42,7 +42,7 @@ var onlyIn = map[string][]string{
 	"golang.org/x/term":             {"cmd"},
 	"github.com/google/go-cmp":      {"decoders/decodertest", "analyzers/foldtest"},
 	"pgregory.net/rapid":            {"decoders/decodertest", "analyzers/foldtest"},
-	"testing":                       {"decoders/decodertest", "analyzers/foldtest"},
+	"testing":                       {"decoders/decodertest", "analyzers/foldtest", "internal/replaytest"},
 	"github.com/andybalholm/brotli": {"decoders"},
 	"golang.org/x/net/http2":        {"decoders/http2", "replay"},
 }

@@ -131,8 +131,10 @@ type Message struct {
 	Wire *Wire `json:"wire,omitempty"`
 }
 
-// Line is a command (Verb, Args) or a reply (Code or Status, Lines).
+// Line is a command (Verb, Args) or a reply (Code or Status, Lines). Lines are
+// without the code; of IMAP one line, without tag and status.
 type Line struct {
+	Tag    string   `json:"tag,omitempty"` // of IMAP: "*", "+" or that of a command
 	Verb   string   `json:"verb,omitempty"`
 	Args   string   `json:"args,omitempty"`
 	Code   int      `json:"code,omitempty"`
@@ -140,11 +142,14 @@ type Line struct {
 	Lines  []string `json:"lines,omitempty"`
 }
 
-// Object is a whole thing that was carried.
+// Object is a whole thing that was carried. Of encrypted bytes, Bytes is what
+// was handed to the TCP socket, or in datagrams to the UDP socket, on one side
+// of one conversation: hellos, record headers and all.
 type Object struct {
+	// Name is the path in the command of FTP, the Message-ID of a mail.
 	Name   string `json:"name,omitempty"`
 	Bytes  int64  `json:"bytes"`
-	SHA256 string `json:"sha256"` // hex
+	SHA256 string `json:"sha256,omitempty"` // hex
 }
 
 // Wire is a message of BitTorrent: between peers, with a tracker, of the DHT.
@@ -285,6 +290,14 @@ type Drop struct {
 	Dst    netip.Addr `json:"dst"`
 	Bytes  int        `json:"bytes"` // IP header included
 	Reason string     `json:"reason"`
+
+	To       string  `json:"to,omitempty"` // host at the other end of the link; none: no link leads there
+	Proto    string  `json:"proto,omitempty"`
+	SrcPort  uint16  `json:"src_port,omitempty"`
+	DstPort  uint16  `json:"dst_port,omitempty"`
+	Seq      *uint32 `json:"seq,omitempty"` // of TCP, as on the wire
+	Payload  int     `json:"payload"`       // bytes behind the header of TCP or UDP
+	Captured bool    `json:"captured"`      // it passed the capture point before it was lost
 }
 
 // Duration is a span of time. In JSON it is a number of seconds.
