@@ -280,6 +280,13 @@ type HTTP struct {
 	ContentType string `json:"content_type,omitempty"`
 	BodyBytes   int64  `json:"body_bytes"`       // content, without transfer coding
 	SHA256      string `json:"sha256,omitempty"` // of the content, in hex; none when there is no content
+
+	// Ready is when the server had the head of the response made. Where the
+	// sender's Start is later, the response waited for those before it.
+	Ready *time.Time `json:"ready,omitempty"`
+	// Fields are those fields that steer caches, redirects and cookies, by
+	// lower-case name; several of one name are joined by ", ".
+	Fields map[string]string `json:"fields,omitempty"`
 }
 
 // Drop is a packet that the network did not deliver.
