@@ -212,9 +212,10 @@ type Choice struct {
 	What string    `json:"what"` // choke, unchoke, optimistic_unchoke, request, switch, stall, …
 	Of   string    `json:"of"`   // whom or what
 	Why  string    `json:"why,omitempty"`
-	// Copies is what a piece was chosen by: for each piece in order, how many
+	// Piece is the piece that was chosen, Copies what it was chosen by: for each piece in order, how many
 	// of the host's neighbours have it, or "-" where the host did not lack it or
 	// the one it asked has it not. A space is between two.
+	Piece  *int   `json:"piece,omitempty"`
 	Copies string `json:"copies,omitempty"`
 	// Rates are what a choke or unchoke was decided by, best first.
 	Rates []Rate `json:"rates,omitempty"`

@@ -1,0 +1,255 @@
+// Package web is what the scenarios of HTTP/1 share: a small world of named
+// hosts that run net/http at both ends, and a ledger in which every host notes
+// what it sent and received. It must not look at packets.
+package web
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"net/netip"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/wiretale/wiretale/replay/scenarios"
+	"github.com/wiretale/wiretale/replay/simnet"
+	"github.com/wiretale/wiretale/replay/truth"
+	"github.com/wiretale/wiretale/replay/witness"
+)
+
+// World is a network with hosts that speak HTTP. Make it with New, end it with
+// Close, and ask for its Result after that.
+type World struct {
+	Net *simnet.Network
+	P   scenarios.Params
+	// Clock is what the hosts' own clocks show (Date, Age, freshness). Where a
+	// scenario sets it, decisions of caches do not depend on how busy the
+	// machine is. nil: the network's clock.
+	Clock func() time.Time
+
+	hosts    []*simnet.Host
+	roles    []string
+	names    map[string]netip.Addr
+	dialed   witness.Side
+	accepted witness.Side
+	ledger   ledger
+
+	mu      sync.Mutex
+	stops   []func()
+	cache   []truth.CacheDecision
+	choices []truth.Choice
+	facts   map[string]any
+}
+
+// New makes an empty world.
+func New(p scenarios.Params) (*World, error) {
+	n, err := simnet.New(simnet.Config{Seed: p.Seed, At: p.At, MTU: p.MTU})
+	if err != nil {
+		return nil, err
+	}
+	w := &World{Net: n, P: p, names: map[string]netip.Addr{}, facts: map[string]any{}}
+	w.dialed.Now, w.accepted.Now = n.Now, n.Now
+	return w, nil
+}
+
+// Host adds a host with one address. names are the DNS names of that address:
+// every host of this world knows them without asking.
+func (w *World) Host(name, role, addr string, names ...string) (*simnet.Host, error) {
+	a, err := netip.ParseAddr(addr)
+	if err != nil {
+		return nil, err
+	}
+	h, err := w.Net.AddHost(name, a)
+	if err != nil {
+		return nil, err
+	}
+	w.hosts, w.roles = append(w.hosts, h), append(w.roles, role)
+	for _, n := range names {
+		w.names[n] = a
+	}
+	return h, nil
+}
+
+// Link joins a client and a server by a link that does what the parameters
+// ask for.
+func (w *World) Link(client, server *simnet.Host, rtt time.Duration) error {
+	way := w.P.Path(rtt)
+	return w.Net.Connect(client, server, way, way)
+}
+
+// Now is the moment on the clocks of the hosts.
+func (w *World) Now() time.Time {
+	if w.Clock != nil {
+		return w.Clock()
+	}
+	return w.Net.Now().Std()
+}
+
+// Decide notes what a cache decided; the time is set here.
+func (w *World) Decide(d truth.CacheDecision) {
+	d.Time = w.Net.Now().Std()
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.cache = append(w.cache, d)
+}
+
+// Choose notes a choice; where its time is not set, it is now.
+func (w *World) Choose(c truth.Choice) {
+	if c.Time.IsZero() {
+		c.Time = w.Net.Now().Std()
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.choices = append(w.choices, c)
+}
+
+// Fact notes a figure of the whole run.
+func (w *World) Fact(name string, value any) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.facts[name] = value
+}
+
+// Settle waits until the last packet is gone.
+func (w *World) Settle(ctx context.Context) error {
+	return w.Net.Quiet(ctx, w.P.RTT+2*w.P.Jitter+50*time.Millisecond)
+}
+
+// Close stops all servers and then the network.
+func (w *World) Close() error {
+	w.mu.Lock()
+	stops := w.stops
+	w.stops = nil
+	w.mu.Unlock()
+	for _, stop := range slices.Backward(stops) {
+		stop()
+	}
+	return w.Net.Close()
+}
+
+// dialer connects from a host to names of this world.
+func (w *World) dialer(h *simnet.Host) witness.Dialer {
+	return w.dialed.Dial(func(ctx context.Context, network, address string) (net.Conn, error) {
+		to, err := w.resolve(address)
+		if err != nil {
+			return nil, err
+		}
+		return h.DialContext(ctx, network, to)
+	})
+}
+
+// Dial connects from a host to "name:port" or "IP:port", under the eyes of a
+// witness, for those who write to the socket themselves. The scenario has to
+// tell what was said on it with AddMessages.
+func (w *World) Dial(ctx context.Context, h *simnet.Host, address string) (net.Conn, error) {
+	return w.dialer(h)(ctx, "tcp", address)
+}
+
+// Listen is like Dial for servers.
+func (w *World) Listen(h *simnet.Host, port string) (net.Listener, error) {
+	l, err := h.Listen("tcp", ":"+port)
+	if err != nil {
+		return nil, err
+	}
+	return w.accepted.Listener(l), nil
+}
+
+// OnClose is called by Close, the last one first.
+func (w *World) OnClose(f func()) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.stops = append(w.stops, f)
+}
+
+func (w *World) resolve(address string) (string, error) {
+	name, port, err := net.SplitHostPort(address)
+	if err != nil {
+		return "", err
+	}
+	if a, ok := w.names[name]; ok {
+		return net.JoinHostPort(a.String(), port), nil
+	}
+	if _, err := netip.ParseAddr(name); err != nil {
+		return "", fmt.Errorf("web: no host is called %s", name)
+	}
+	return address, nil
+}
+
+// hostOf is the name of the host with an address.
+func (w *World) hostOf(a netip.Addr) string {
+	for _, h := range w.hosts {
+		if slices.Contains(h.Addrs(), a) {
+			return h.Name()
+		}
+	}
+	return a.String()
+}
+
+// Result puts the accounts of hosts and network together, after Close.
+func (w *World) Result() (*scenarios.Result, error) {
+	t := truth.Truth{
+		Rate: w.P.Rate, Loss: w.P.Loss, Jitter: truth.Duration(w.P.Jitter), Reorder: w.P.Reorder,
+	}
+	for i, h := range w.hosts {
+		t.Hosts = append(t.Hosts, truth.Host{Name: h.Name(), Role: w.roles[i], MAC: h.HardwareAddr().String(), Addrs: h.Addrs()})
+	}
+	for _, s := range w.Net.Stats() {
+		t.Paths = append(t.Paths, truth.Path{From: s.From, To: s.To,
+			Delay: truth.Duration(s.Path.Delay), Packets: s.Packets, Bytes: s.Bytes})
+	}
+	for _, d := range w.Net.Drops() {
+		t.Drops = append(t.Drops, truth.Drop{Time: d.Time.Std(), From: d.From,
+			Src: d.Src, Dst: d.Dst, Bytes: d.Bytes, Reason: d.Reason})
+	}
+	pairs, err := witness.Join(&w.dialed, &w.accepted)
+	if err != nil {
+		return nil, err
+	}
+	slices.SortStableFunc(pairs, func(a, b witness.Pair) int {
+		return a.Client.Account().Opened.Compare(b.Client.Account().Opened)
+	})
+	for id, pair := range pairs {
+		t.Connections = append(t.Connections, pair.Connection(id))
+		m, err := w.messages(id, pair)
+		if err != nil {
+			return nil, err
+		}
+		t.Messages = append(t.Messages, m...)
+	}
+	t.SortMessages()
+
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	t.Cache, t.Choices = w.cache, w.choices
+	slices.SortStableFunc(t.Cache, func(a, b truth.CacheDecision) int { return a.Time.Compare(b.Time) })
+	slices.SortStableFunc(t.Choices, func(a, b truth.Choice) int { return a.Time.Compare(b.Time) })
+	if len(w.facts) > 0 {
+		t.Facts = w.facts
+	}
+	return &scenarios.Result{Recording: w.Net.Recording(), Truth: t}, nil
+}
+
+// Play builds a world, plays in it, waits for silence and tells. build and
+// play return errors of their own; the network is closed in any case.
+func Play(ctx context.Context, p scenarios.Params, limit time.Duration, play func(context.Context, *World) error) (*scenarios.Result, error) {
+	// The connections, not the wall clock, end a scenario; this is for
+	// networks that were asked to be absurd.
+	ctx, cancel := context.WithTimeout(ctx, limit+200*p.RTT)
+	defer cancel()
+	w, err := New(p)
+	if err != nil {
+		return nil, err
+	}
+	err = play(ctx, w)
+	if err == nil {
+		err = w.Settle(ctx)
+	}
+	if cerr := w.Close(); err == nil {
+		err = cerr
+	}
+	if err != nil {
+		return nil, err
+	}
+	return w.Result()
+}
