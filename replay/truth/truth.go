@@ -28,6 +28,10 @@ type Truth struct {
 	Connections []Connection `json:"connections"` // in order of ConnectStart
 	Messages    []Message    `json:"messages"`    // in order of the sender's Start
 	Drops       []Drop       `json:"drops"`       // in order of Time
+	// Protected are the messages that went under TLS, told by the applications:
+	// a capture has them only for who has the keys. Messages has the hellos and
+	// the encrypted bytes instead.
+	Protected []Message `json:"protected,omitempty"`
 
 	Rate    int64    `json:"rate,omitempty"` // bit/s of the main link
 	Loss    float64  `json:"loss,omitempty"`
@@ -150,6 +154,17 @@ type Object struct {
 	Name   string `json:"name,omitempty"`
 	Bytes  int64  `json:"bytes"`
 	SHA256 string `json:"sha256,omitempty"` // hex
+	// Parts are those of a mail, depth first, as its author made them.
+	Parts []Part `json:"parts,omitempty"`
+}
+
+// Part is a MIME part (RFC 2046) of a mail.
+type Part struct {
+	ContentType string `json:"content_type"` // without parameters
+	Filename    string `json:"filename,omitempty"`
+	Encoding    string `json:"encoding,omitempty"` // Content-Transfer-Encoding
+	Bytes       int64  `json:"bytes"`              // before that was applied; of a multipart 0
+	SHA256      string `json:"sha256,omitempty"`   // hex; none of a multipart
 }
 
 // Wire is a message of BitTorrent: between peers, with a tracker, of the DHT.
