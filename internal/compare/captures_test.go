@@ -33,6 +33,7 @@ var groups = []struct {
 	shown     []string // tshark's
 }{
 	{[]string{"dns", "http1"}, []string{"dns", "mdns", "llmnr", "http"}},
+	{[]string{"http2"}, []string{"http2", "grpc"}},
 	{[]string{"ftp"}, []string{"ftp", "ftp-data"}},
 	{[]string{"websocket"}, []string{"websocket"}},
 	{[]string{"tls"}, []string{"tls", "quic"}},
