@@ -124,6 +124,8 @@ type Message struct {
 
 	Sender   End `json:"sender"`
 	Receiver End `json:"receiver"`
+	// Lost is set where the network dropped it, so that nobody received it.
+	Lost bool `json:"lost,omitempty"`
 
 	DNS  *DNS  `json:"dns,omitempty"`
 	HTTP *HTTP `json:"http,omitempty"`
@@ -267,6 +269,12 @@ type DNS struct {
 	Question []Question `json:"question"`
 	Answer   []Record   `json:"answer,omitempty"`
 	Size     int        `json:"size"` // bytes of the message
+
+	// Flags are those that are set, in the order of the header: aa, tc, rd,
+	// ra, ad, cd.
+	Flags      []string `json:"flags,omitempty"`
+	Authority  []Record `json:"authority,omitempty"`
+	Additional []Record `json:"additional,omitempty"` // without the OPT record
 }
 
 // Question is what a DNS message asks.
