@@ -92,10 +92,37 @@ func Run(ctx context.Context, name string, o Options) error {
 	}
 	if o.Truth != nil {
 		t := r.Truth
-		t.Scenario, t.Seed, t.At, t.RTT, t.Epoch = s.Name, p.Seed, p.At.String(), truth.Duration(p.RTT), simnet.Epoch
+		tell(&t, s, &p, &r.Recording)
 		if err := t.Write(o.Truth); err != nil {
 			return fmt.Errorf("replay: writing the truth: %w", err)
 		}
 	}
 	return nil
+}
+
+// tell fills in what every truth says: what was asked for, and what the network
+// did.
+func tell(t *truth.Truth, s scenarios.Scenario, p *scenarios.Params, r *simnet.Recording) {
+	t.Scenario, t.Seed, t.At, t.RTT, t.Epoch = s.Name, p.Seed, p.At.String(), truth.Duration(p.RTT), simnet.Epoch
+	t.Rate, t.Loss, t.Jitter, t.Reorder = p.Rate, p.Loss, truth.Duration(p.Jitter), p.Reorder
+	if r.Paths == nil {
+		return
+	}
+	t.Paths, t.Drops = nil, nil
+	for _, s := range r.Paths {
+		x := truth.Path{From: s.From, To: s.To, Delay: truth.Duration(s.Path.Delay), Packets: s.Packets, Bytes: s.Bytes,
+			Rate: s.Path.Rate, Loss: s.Path.Loss, Jitter: truth.Duration(s.Path.Jitter), Reorder: s.Path.Reorder, Dropped: s.Dropped}
+		if s.Path.Rate > 0 {
+			x.Queue = s.Path.Queue
+		}
+		t.Paths = append(t.Paths, x)
+	}
+	for _, d := range r.Drops {
+		x := truth.Drop{Time: d.Time.Std(), From: d.From, To: d.To, Src: d.Src, Dst: d.Dst, Bytes: d.Bytes, Reason: d.Reason,
+			Proto: d.Proto, SrcPort: d.SrcPort, DstPort: d.DstPort, Payload: d.Payload, Captured: d.Captured}
+		if d.Proto == "tcp" {
+			x.Seq = &d.Seq
+		}
+		t.Drops = append(t.Drops, x)
+	}
 }

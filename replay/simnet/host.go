@@ -9,6 +9,7 @@ import (
 	"net/netip"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
 
 	"gvisor.dev/gvisor/pkg/tcpip"
@@ -21,6 +22,8 @@ import (
 	"gvisor.dev/gvisor/pkg/tcpip/transport/icmp"
 	"gvisor.dev/gvisor/pkg/tcpip/transport/tcp"
 	"gvisor.dev/gvisor/pkg/tcpip/transport/udp"
+
+	"github.com/wiretale/wiretale/events"
 )
 
 const (
@@ -48,6 +51,7 @@ type Host struct {
 	link  *channel.Endpoint
 
 	routes map[netip.Addr]*pipe // fixed once traffic flows
+	via    []route              // longest prefix first; fixed once traffic flows
 
 	out    sync.Mutex // keeps the order of the stack's writes
 	cutOff bool       // under out
@@ -67,6 +71,9 @@ func (n *Network) AddHost(name string, addrs ...netip.Addr) (*Host, error) {
 		if other.name == name || slices.ContainsFunc(addrs, func(a netip.Addr) bool { return slices.Contains(other.addrs, a) }) {
 			return nil, fmt.Errorf("simnet: host %s: name or address is taken by %s", name, other.name)
 		}
+	}
+	if n.cfg.MTU < minMTU6 && slices.ContainsFunc(addrs, netip.Addr.Is6) {
+		return nil, fmt.Errorf("simnet: host %s: IPv6 asks for an MTU of %d, here it is %d", name, minMTU6, n.cfg.MTU)
 	}
 	number := len(n.hosts)
 	h := &Host{
@@ -157,21 +164,29 @@ func (h *Host) transmit(pkt *stack.PacketBuffer) {
 	defer view.Release()
 	ip := view.AsSlice()
 
-	src, dst, ok := addresses(ip)
+	h.forward(sent, pkt.NetworkProtocolNumber, ip)
+}
+
+// forward puts a packet on the link that leads to its destination. ip is
+// copied.
+func (h *Host) forward(sent events.Time, proto tcpip.NetworkProtocolNumber, ip []byte) {
+	_, dst, ok := addresses(ip)
 	if !ok {
 		return // the stack writes IP only
 	}
-	p := h.routes[dst]
+	p := h.pipeTo(dst)
 	if p == nil {
-		h.net.drop(Drop{Time: sent, From: h.name, Src: src, Dst: dst, Bytes: len(ip), Reason: ReasonNoRoute})
+		d := newDrop(ip)
+		d.Time, d.From, d.Reason = sent, h.name, ReasonNoRoute
+		h.net.drop(d)
 		return
 	}
 	h.net.last.Store(int64(sent))
 	frame := make([]byte, etherLen, etherLen+len(ip))
 	copy(frame, p.to.mac)
 	copy(frame[6:], h.mac)
-	binary.BigEndian.PutUint16(frame[12:], uint16(pkt.NetworkProtocolNumber)) // EtherType
-	p.send(sent, pkt.NetworkProtocolNumber, append(frame, ip...))
+	binary.BigEndian.PutUint16(frame[12:], uint16(proto)) // EtherType
+	p.send(sent, proto, append(frame, ip...))
 }
 
 // addresses reads source and destination of an IP packet.
@@ -188,22 +203,50 @@ func addresses(ip []byte) (src, dst netip.Addr, ok bool) {
 // DialContext connects to an address of another host. network is tcp, tcp4,
 // tcp6, udp, udp4 or udp6; address is IP:port, for nothing resolves names here.
 func (h *Host) DialContext(ctx context.Context, network, address string) (net.Conn, error) {
+	return h.DialFrom(ctx, network, "", address)
+}
+
+// DialFrom is DialContext from a local "IP:port" or ":port" (the address is
+// chosen by the route), as FTP's active mode asks for. "" leaves both to the
+// stack.
+func (h *Host) DialFrom(ctx context.Context, network, local, address string) (net.Conn, error) {
+	fail := func(err error) (net.Conn, error) { return nil, &net.OpError{Op: "dial", Net: network, Err: err} }
 	a, err := netip.ParseAddrPort(address)
 	if err != nil {
-		return nil, &net.OpError{Op: "dial", Net: network, Err: err}
+		return fail(err)
 	}
 	full, proto := fullAddress(a)
+	var from tcpip.FullAddress
+	switch {
+	case strings.HasPrefix(local, ":"):
+		port, err := strconv.ParseUint(local[1:], 10, 16)
+		if err != nil {
+			return fail(err)
+		}
+		from = tcpip.FullAddress{NIC: nic, Port: uint16(port)}
+	case local != "":
+		b, err := netip.ParseAddrPort(local)
+		if err != nil {
+			return fail(err)
+		}
+		from, _ = fullAddress(b)
+	}
 	switch network {
 	case "tcp", "tcp4", "tcp6":
-		return gonet.DialContextTCP(ctx, h.stack, full, proto)
+		return gonet.DialTCPWithBind(ctx, h.stack, from, full, proto)
 	case "udp", "udp4", "udp6":
-		return gonet.DialUDP(h.stack, nil, &full, proto)
+		var bind *tcpip.FullAddress
+		if local != "" {
+			bind = &from
+		}
+		return gonet.DialUDP(h.stack, bind, &full, proto)
 	}
-	return nil, &net.OpError{Op: "dial", Net: network, Err: net.UnknownNetworkError(network)}
+	return fail(net.UnknownNetworkError(network))
 }
 
 // Listen waits for TCP connections at "IP:port" or ":port" (the host's
-// first address).
+// first address). At "0.0.0.0:port" it waits at all IPv4 addresses, and at
+// "[::]:port" at all of both families.
 func (h *Host) Listen(network, address string) (net.Listener, error) {
 	switch network {
 	case "tcp", "tcp4", "tcp6":
@@ -218,7 +261,7 @@ func (h *Host) Listen(network, address string) (net.Listener, error) {
 }
 
 // ListenPacket waits for UDP datagrams at "IP:port" or ":port" (the host's
-// first address).
+// first address), or as Listen at all addresses.
 func (h *Host) ListenPacket(network, address string) (net.PacketConn, error) {
 	switch network {
 	case "udp", "udp4", "udp6":
@@ -257,7 +300,11 @@ func fullAddress(a netip.AddrPort) (tcpip.FullAddress, tcpip.NetworkProtocolNumb
 	if a.Addr().Is6() {
 		proto = ipv6.ProtocolNumber
 	}
-	return tcpip.FullAddress{NIC: nic, Addr: tcpip.AddrFromSlice(a.Addr().AsSlice()), Port: a.Port()}, proto
+	full := tcpip.FullAddress{NIC: nic, Port: a.Port()}
+	if !a.Addr().IsUnspecified() {
+		full.Addr = tcpip.AddrFromSlice(a.Addr().AsSlice())
+	}
+	return full, proto
 }
 
 // cut takes the host off its links: what it writes from now on goes nowhere.

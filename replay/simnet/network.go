@@ -9,11 +9,12 @@
 package simnet
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"math/rand/v2"
-	"net/netip"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -28,30 +29,21 @@ var Epoch = time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 // nothing: Ethernet's.
 const DefaultMTU = 1500
 
+// The bounds of an MTU. What every IPv4 host must accept (RFC 1122 section
+// 3.3.2) is the least; IPv6 asks for minMTU6 (RFC 8200 section 5).
+const (
+	MinMTU = 576
+	MaxMTU = 65535
+
+	minMTU6 = 1280
+)
+
 // Config is what all of a network has in common.
 type Config struct {
 	Seed uint64   // ports, initial sequence numbers, packet identifiers
 	At   Position // where on each link the capture point is
 	MTU  uint32   // bytes of the largest IP packet; 0 is DefaultMTU
 }
-
-// Path is one direction of a link.
-type Path struct {
-	Delay  time.Duration // propagation, from sender to receiver, not negative
-	Rate   int64         // bit/s; 0: no limit, and no queue
-	Queue  int           // bytes that may wait to be sent at Rate; 0: DefaultQueue
-	Jitter time.Duration // at most so much more delay, evenly spread; order is kept
-	Loss   float64       // share of packets lost, 0 to 1
-	// Reorder is the share of packets that are held back until the next one
-	// has passed them.
-	Reorder float64
-	// Drop picks packets to lose besides: it is given the IP packet, and how
-	// many went before it on this path. nil: none.
-	Drop func(ip []byte, before uint64) bool
-}
-
-// DefaultQueue is how many bytes wait at a link of limited rate.
-const DefaultQueue = 64 << 10
 
 // PathStats is what the network did on one direction of a link, counted by
 // the network itself.
@@ -60,20 +52,8 @@ type PathStats struct {
 	Path     Path
 	Packets  uint64 // handed over by the sender
 	Bytes    uint64 // of these, IP headers included
+	Dropped  uint64 // of these
 }
-
-// Drop is a packet that the network did not deliver.
-type Drop struct {
-	Time   events.Time // when the sender handed it over
-	From   string      // name of the host that sent it
-	Src    netip.Addr
-	Dst    netip.Addr
-	Bytes  int // IP header included
-	Reason string
-}
-
-// ReasonNoRoute is the reason of a drop: no link leads to the destination.
-const ReasonNoRoute = "no route"
 
 // Network is a set of hosts and links. Its methods may be called by several
 // goroutines, but hosts and links are to be made before traffic flows.
@@ -98,9 +78,8 @@ func New(cfg Config) (*Network, error) {
 	if cfg.MTU == 0 {
 		cfg.MTU = DefaultMTU
 	}
-	// RFC 8200 section 5: IPv6 asks for links of 1280 bytes or more.
-	if cfg.MTU < 1280 || cfg.MTU > 65535 {
-		return nil, fmt.Errorf("simnet: MTU %d is not between 1280 and 65535", cfg.MTU)
+	if cfg.MTU < MinMTU || cfg.MTU > MaxMTU {
+		return nil, fmt.Errorf("simnet: MTU %d is not between %d and %d", cfg.MTU, MinMTU, MaxMTU)
 	}
 	if !cfg.At.valid() {
 		return nil, fmt.Errorf("simnet: unknown position %d", cfg.At)
@@ -125,35 +104,46 @@ func (n *Network) random(host int, purpose uint64) *lockedSource {
 // Connect joins two hosts by a link. The roles matter to the capture point
 // only: at AtClient it sits at the client's end of every link.
 func (n *Network) Connect(client, server *Host, there, back Path) error {
-	if there.Delay < 0 || back.Delay < 0 {
-		return fmt.Errorf("simnet: link %s to %s: a delay is negative", client.name, server.name)
+	return n.ConnectAt(client, server, there, back, n.cfg.At)
+}
+
+// ConnectAt is Connect with capture points of this link's own: none, one or
+// several, each with an interface of its own in the recording. With several, a
+// packet is recorded as often as it passes one.
+func (n *Network) ConnectAt(client, server *Host, there, back Path, at ...Position) error {
+	for _, p := range []*Path{&there, &back} {
+		if err := p.check(); err != nil {
+			return fmt.Errorf("simnet: link %s to %s: %w", client.name, server.name, err)
+		}
 	}
 	n.mu.Lock()
 	defer n.mu.Unlock()
+	if n.closed {
+		return errors.New("simnet: closed")
+	}
 	for _, a := range server.addrs {
 		if client.routes[a] != nil {
 			return fmt.Errorf("simnet: link %s to %s: there is one already", client.name, server.name)
 		}
 	}
-	iface := n.rec.point(n.cfg.At, client, server)
-	var toPoint, fromPoint time.Duration // from the client, from the server
-	switch n.cfg.At {
-	case AtClient:
-		toPoint, fromPoint = 0, back.Delay
-	case AtMiddle:
-		toPoint, fromPoint = there.Delay/2, back.Delay/2
-	case AtServer:
-		toPoint, fromPoint = there.Delay, 0
+	var toServer, toClient []point
+	for _, at := range at {
+		if !at.valid() {
+			return fmt.Errorf("simnet: link %s to %s: unknown position %d", client.name, server.name, at)
+		}
+		iface := n.rec.point(at, client, server)
+		toServer = append(toServer, point{[...]place{AtClient: nearSender, AtMiddle: inMiddle, AtServer: nearReceiver}[at], iface})
+		toClient = append(toClient, point{[...]place{AtClient: nearReceiver, AtMiddle: inMiddle, AtServer: nearSender}[at], iface})
 	}
-	if err := n.join(client, server, there, toPoint, iface); err != nil {
+	if err := n.join(client, server, there, toServer); err != nil {
 		return err
 	}
-	return n.join(server, client, back, fromPoint, iface)
+	return n.join(server, client, back, toClient)
 }
 
 // join lays one direction of a link. The caller holds n.mu.
-func (n *Network) join(from, to *Host, path Path, point time.Duration, iface uint16) error {
-	p, err := newPipe(n, from, to, path, point, iface)
+func (n *Network) join(from, to *Host, path Path, points []point) error {
+	p, err := newPipe(n, from, to, path, points)
 	if err != nil {
 		return fmt.Errorf("simnet: link %s to %s: %w", from.name, to.name, err)
 	}
@@ -201,7 +191,9 @@ func (n *Network) Stats() []PathStats {
 func (n *Network) Drops() []Drop {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	return append([]Drop(nil), n.drops...)
+	drops := append([]Drop(nil), n.drops...)
+	slices.SortStableFunc(drops, func(a, b Drop) int { return cmp.Compare(a.Time, b.Time) })
+	return drops
 }
 
 func (n *Network) drop(d Drop) {

@@ -43,10 +43,13 @@ func ParsePosition(s string) (Position, error) {
 	return 0, fmt.Errorf("simnet: position %q is none of client, middle, server", s)
 }
 
-// Recording is what the capture points saw: Ethernet frames.
+// Recording is what the capture points saw: Ethernet frames, and what the
+// network itself says of the same time.
 type Recording struct {
 	Interfaces []string         // name of each capture point
 	Packets    []capture.Packet // in order of time; Iface is an index into Interfaces
+	Paths      []PathStats      // as of Network.Stats
+	Drops      []Drop           // as of Network.Drops
 }
 
 // recorder collects the packets of all capture points.
@@ -99,10 +102,11 @@ func (r *recorder) stop() {
 // when it is sent, with the moment at which it passes the point, so packets
 // still before the point are part of it.
 func (n *Network) Recording() Recording {
+	out := Recording{Paths: n.Stats(), Drops: n.Drops()}
 	r := &n.rec
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	out := Recording{Interfaces: slices.Clone(r.ifaces), Packets: slices.Clone(r.packets)}
+	out.Interfaces, out.Packets = slices.Clone(r.ifaces), slices.Clone(r.packets)
 	slices.SortStableFunc(out.Packets, func(a, b capture.Packet) int { return cmp.Compare(a.Time, b.Time) })
 	return out
 }

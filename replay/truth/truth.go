@@ -60,6 +60,13 @@ type Path struct {
 	Delay   Duration `json:"delay"`   // configured, one way
 	Packets uint64   `json:"packets"` // handed over by From
 	Bytes   uint64   `json:"bytes"`   // of these packets, IP headers included
+
+	Rate    int64    `json:"rate,omitempty"`   // bit/s of whole frames; 0: no limit
+	Queue   int      `json:"queue,omitempty"`  // bytes that may wait at Rate
+	Loss    float64  `json:"loss,omitempty"`   // configured share
+	Jitter  Duration `json:"jitter,omitempty"` // configured, at most
+	Reorder float64  `json:"reorder,omitempty"`
+	Dropped uint64   `json:"dropped,omitempty"` // of Packets
 }
 
 // Connection is one TCP connection as its two ends know it.
