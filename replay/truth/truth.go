@@ -236,9 +236,9 @@ type Choice struct {
 	What string    `json:"what"` // choke, unchoke, optimistic_unchoke, request, switch, stall, …
 	Of   string    `json:"of"`   // whom or what
 	Why  string    `json:"why,omitempty"`
-	// Piece is the piece that was chosen, Copies what it was chosen by: for each piece in order, how many
-	// of the host's neighbours have it, or "-" where the host did not lack it or
-	// the one it asked has it not. A space is between two.
+	// Piece is the piece that was chosen, Copies what it was chosen by: for
+	// each piece in order, how many of the host's neighbours have it, or "-"
+	// where the host does not lack it or the one it asks has it not.
 	Piece  *int   `json:"piece,omitempty"`
 	Copies string `json:"copies,omitempty"`
 	// Rates are what a choke or unchoke was decided by, best first.
