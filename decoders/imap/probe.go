@@ -69,7 +69,7 @@ func probeLine(from events.Dir, head []byte) (decoders.Verdict, events.Dir) {
 		return decoders.No, from
 	case v.args == oneWord:
 		return commandWithWord(v.name, args), events.FromClient
-	case v.args.fits(args) && (bytes.IndexAny(tag, "0123456789") >= 0 || oneOfAKind(v.name)):
+	case v.args.fits(args) && (bytes.ContainsAny(tag, "0123456789") || oneOfAKind(v.name)):
 		return decoders.Yes, events.FromClient
 	case v.args.fits(args):
 		return decoders.Maybe, events.FromClient // "USER noop", "NICK check"

@@ -33,7 +33,7 @@ func (c *call) sureCommand(line []byte) bool {
 	if !c.d.torn {
 		return true
 	}
-	if d.tags != 0 && abs(len(tag)-d.tags) > 1 || d.tags == 0 && bytes.IndexAny(tag, "0123456789") < 0 {
+	if d.tags != 0 && abs(len(tag)-d.tags) > 1 || d.tags == 0 && !bytes.ContainsAny(tag, "0123456789") {
 		return false // clients count, or draw tags of one length
 	}
 	return v.args.fits(args)

@@ -554,7 +554,7 @@ func TestCryptoInAnyOrder(t *testing.T) {
 				t.Fatalf("%d bytes in order, %d delivered", whole, got.Len())
 			}
 		}
-		if c.held != nil && len(c.held) > 0 {
+		if len(c.held) > 0 {
 			t.Fatal("bytes are kept")
 		}
 	}

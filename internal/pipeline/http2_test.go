@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"golang.org/x/net/http2"
+	//lint:ignore SA1019 nothing else upgrades from HTTP/1.1
 	"golang.org/x/net/http2/h2c"
 	"golang.org/x/net/http2/hpack"
 
@@ -107,6 +108,7 @@ func h2cServer(t *testing.T) (addr string) {
 		io.WriteString(w, strings.Repeat("0123456789", 4000))
 		w.Header().Set("X-Sum", "of it")
 	})
+	//lint:ignore SA1019 as above
 	s := &http.Server{Handler: h2c.NewHandler(h, &http2.Server{})}
 	go s.Serve(l)
 	t.Cleanup(func() { s.Close() })
