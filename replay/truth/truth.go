@@ -142,6 +142,19 @@ type Message struct {
 	Object *Object `json:"object,omitempty"`
 	// Wire is a message between peers, to a tracker, or of the DHT.
 	Wire *Wire `json:"wire,omitempty"`
+	// TLS is what a hello said in clear.
+	TLS *TLS `json:"tls,omitempty"`
+}
+
+// TLS is a hello of TLS as the host that sent it means it; names are those of
+// the IANA registries.
+type TLS struct {
+	Hello       string   `json:"hello"`                  // client or server
+	Random      string   `json:"random,omitempty"`       // of a client's, hex
+	ServerName  string   `json:"server_name,omitempty"`  // of a client's
+	ALPN        []string `json:"alpn,omitempty"`         // of a client's: offered
+	Version     string   `json:"version,omitempty"`      // of a server's: chosen
+	CipherSuite string   `json:"cipher_suite,omitempty"` // of a server's
 }
 
 // Line is a command (Verb, Args) or a reply (Code or Status, Lines). Lines are
