@@ -32,6 +32,8 @@ type Message struct {
 	// maybe are compared where the truth tells them; unknown on our side fits
 	// all.
 	maybe []string
+	// fields of HTTP by lower-case name: the truth tells some of them.
+	fields map[string]string
 }
 
 // unknown is what wiretale cannot know from a capture.
@@ -65,6 +67,11 @@ func (m *Message) fits(t *Message) bool {
 			continue
 		}
 		if m.maybe[i] != want {
+			return false
+		}
+	}
+	for name, want := range t.fields {
+		if m.fields[name] != want {
 			return false
 		}
 	}

@@ -1,7 +1,6 @@
 package truthcheck
 
 import (
-	"strconv"
 	"strings"
 
 	"github.com/wiretale/wiretale/events"
@@ -61,18 +60,11 @@ func (r *Reader) Event(e *events.Event) {
 	client := e.From == events.FromClient
 	switch b := e.Body.(type) {
 	case *events.DNSMessage:
-		d := dnsText{id: b.ID, size: b.Size, response: b.Response, rcode: b.Rcode}
-		for _, q := range b.Question {
-			d.question(q.Name, q.Type, q.Class)
-		}
-		for _, a := range b.Answer {
-			d.answer(a.Name, a.Type, a.Class, a.TTL, a.Data)
-		}
 		kind := truth.DNSQuery
 		if b.Response {
 			kind = truth.DNSResponse
 		}
-		d.fill(r.add(e, kind))
+		dns(r.add(e, kind), dnsOf(b))
 	case *events.HTTPRequest:
 		r.request(e, b)
 	case *events.HTTPResponse:
@@ -97,33 +89,33 @@ func (r *Reader) Event(e *events.Event) {
 	case *events.IMAPCommand:
 		line(r.add(e, truth.IMAPCommand), words(b.Tag, b.Verb, b.Args), nil)
 	case *events.IMAPResponse:
-		n := ""
-		if b.Number != nil {
-			n = strconv.FormatUint(uint64(*b.Number), 10)
-		}
-		line(r.add(e, truth.IMAPResponse), words(b.Tag, b.Status), []string{words(n, b.Name, b.Text)})
+		line(r.add(e, truth.IMAPResponse), words(b.Tag, b.Status), []string{words(number(signed(b.Number)), b.Name, b.Text)})
 	case *events.FTPCommand:
 		line(r.add(e, truth.FTPCommand), words(b.Verb, b.Args), nil)
 	case *events.FTPReply:
 		line(r.add(e, truth.FTPReply), code(b.Code), b.Lines)
 	case *events.FTPData:
-		object(r.add(e, truth.FTPData), client, b.Path, b.Bytes, b.SHA256)
+		object(r.add(e, truth.FTPData), client, &truth.Object{Name: b.Path, Bytes: b.Bytes, SHA256: b.SHA256})
 	case *events.MailMessage:
-		object(r.add(e, truth.MailMessage), client, b.MessageID, b.Bytes, unknown)
-	case *events.BitTorrentHandshake:
-		wire(r.add(e, truth.BitTorrent), client, "handshake", b.InfoHash, "", "", "")
-	case *events.BitTorrentMessage:
-		wire(r.add(e, truth.BitTorrent), client, b.Type, b.InfoHash, number32(b.Piece), number32(b.Begin), number32(b.Length))
-	case *events.TrackerRequest:
-		wire(r.add(e, truth.Tracker), true, b.Action, b.InfoHash, "", "", "")
-	case *events.TrackerResponse:
-		wire(r.add(e, truth.Tracker), false, b.Action, unknown, "", "", "")
-	case *events.DHTMessage:
-		typ := b.Type
-		if b.Query != "" && b.Type == "query" {
-			typ = b.Query
+		o := truth.Object{Name: b.MessageID, Bytes: b.Bytes, SHA256: unknown}
+		for _, p := range b.Parts {
+			o.Parts = append(o.Parts, truth.Part{ContentType: p.ContentType, Filename: p.Filename, Encoding: p.Encoding, Bytes: p.Bytes, SHA256: p.SHA256})
 		}
-		wire(r.add(e, truth.DHT), client, typ, b.InfoHash, "", "", "")
+		object(r.add(e, truth.MailMessage), client, &o)
+	case *events.BitTorrentHandshake:
+		wire(r.add(e, truth.BitTorrent), client, &truth.Wire{Type: "handshake", InfoHash: b.InfoHash, PeerID: b.PeerID, Reserved: b.Reserved})
+	case *events.BitTorrentMessage:
+		wire(r.add(e, truth.BitTorrent), client, &truth.Wire{Type: b.Type, InfoHash: b.InfoHash, Piece: signed(b.Piece), Begin: signed(b.Begin),
+			Length: signed(b.Length), Pieces: b.Pieces, Extension: b.Extension, Port: b.Port, Peers: b.Peers, Dropped: b.Dropped})
+	case *events.TrackerRequest:
+		wire(r.add(e, truth.Tracker), true, &truth.Wire{Type: b.Action, InfoHash: b.InfoHash, PeerID: b.PeerID, Port: b.Port, Event: b.Event,
+			Uploaded: b.Uploaded, Downloaded: b.Downloaded, Left: b.Left, Transaction: b.Transaction, ConnectionID: b.ConnectionID})
+	case *events.TrackerResponse:
+		wire(r.add(e, truth.Tracker), false, &truth.Wire{Type: b.Action, InfoHash: unknown, Interval: b.Interval, Seeders: b.Seeders,
+			Leechers: b.Leechers, Peers: b.Peers, Transaction: b.Transaction, ConnectionID: b.ConnectionID})
+	case *events.DHTMessage:
+		wire(r.add(e, truth.DHT), client, &truth.Wire{Type: b.Type, Query: b.Query, InfoHash: b.InfoHash, Port: b.Port, Transaction: b.Transaction,
+			ID: b.ID, Target: b.Target, Nodes: b.Nodes, Values: b.Values, Token: b.Token})
 	case *events.TLSClientHello, *events.TLSServerHello:
 		from(r.add(e, truth.TLSHello), client)
 	case *events.TCPSegment:
@@ -166,7 +158,7 @@ func (r *Reader) request(e *events.Event, b *events.HTTPRequest) {
 		h.ordinal = t.ordinal
 	}
 	t.asked = append(t.asked, h)
-	h.contentType = events.Get(b.Headers, "Content-Type")
+	h.contentType, h.fields = events.Get(b.Headers, "Content-Type"), fieldsOf(b.Headers)
 	r.head(e, truth.HTTPRequest, t, &h, b.HasBody)
 }
 
@@ -180,7 +172,7 @@ func (r *Reader) response(e *events.Event, b *events.HTTPResponse) {
 		h, t.asked = t.asked[0], t.asked[1:]
 	}
 	h.status, h.complete = b.Status, true
-	h.contentType = events.Get(b.Headers, "Content-Type")
+	h.contentType, h.fields = events.Get(b.Headers, "Content-Type"), fieldsOf(b.Headers)
 	r.head(e, truth.HTTPResponse, t, &h, b.HasBody)
 }
 
@@ -239,14 +231,49 @@ func (r *Reader) end(e *events.Event, b *events.FlowEnd) {
 	for from, bytes := range [2]uint64{b.ClientBytes, b.ServerBytes} {
 		n := int64(bytes) - r.again[oneSide{e.Key(), events.Dir(from)}]
 		if n > 0 {
-			object(r.add(e, truth.Encrypted), from == int(events.FromClient), "", n, unknown)
+			object(r.add(e, truth.Encrypted), from == int(events.FromClient), &truth.Object{Bytes: n, SHA256: unknown})
 		}
 	}
 }
 
-func number32(n *uint32) string {
+func signed(n *uint32) *int {
 	if n == nil {
-		return ""
+		return nil
 	}
-	return strconv.FormatUint(uint64(*n), 10)
+	i := int(*n)
+	return &i
+}
+
+func dnsOf(b *events.DNSMessage) *truth.DNS {
+	d := &truth.DNS{ID: b.ID, Rcode: b.Rcode, Size: b.Size, Answer: recordsOf(b.Answer), Authority: recordsOf(b.Authority), Additional: recordsOf(b.Additional)}
+	for _, q := range b.Question {
+		d.Question = append(d.Question, truth.Question(q))
+	}
+	for i, set := range []bool{b.AA, b.TC, b.RD, b.RA, b.AD, b.CD} {
+		if set {
+			d.Flags = append(d.Flags, [...]string{"aa", "tc", "rd", "ra", "ad", "cd"}[i])
+		}
+	}
+	return d
+}
+
+func recordsOf(rs []events.DNSRecord) (out []truth.Record) {
+	for _, r := range rs {
+		out = append(out, truth.Record(r))
+	}
+	return out
+}
+
+// fieldsOf are the fields of a head by lower-case name, as in the truth.
+func fieldsOf(hs []events.Header) map[string]string {
+	out := map[string]string{}
+	for _, h := range hs {
+		name := strings.ToLower(h[0])
+		if v, ok := out[name]; ok {
+			out[name] = v + ", " + h[1]
+		} else {
+			out[name] = h[1]
+		}
+	}
+	return out
 }

@@ -15,29 +15,21 @@ func FromTruth(t *truth.Truth) []Message {
 	var out []Message
 	for i := range t.Messages {
 		m := &t.Messages[i]
-		x := Message{Kind: m.Kind, Client: m.Client, Server: m.Server, Proto: m.Transport, Sent: i, Lost: m.Receiver.End.IsZero()}
+		x := Message{Kind: m.Kind, Client: m.Client, Server: m.Server, Proto: m.Transport, Sent: i, Lost: m.Lost || m.Receiver.End.IsZero()}
 		switch {
 		case m.DNS != nil:
-			d := dnsText{id: m.DNS.ID, size: m.DNS.Size, response: m.Kind == truth.DNSResponse, rcode: m.DNS.Rcode}
-			for _, q := range m.DNS.Question {
-				d.question(q.Name, q.Type, q.Class)
-			}
-			for _, r := range m.DNS.Answer {
-				d.answer(r.Name, r.Type, r.Class, r.TTL, r.Data)
-			}
-			d.fill(&x)
+			dns(&x, m.DNS)
 		case m.HTTP != nil:
 			h := httpText{method: m.HTTP.Method, url: m.HTTP.URL, status: m.HTTP.Status, bytes: m.HTTP.BodyBytes,
-				ordinal: m.HTTP.Ordinal, contentType: m.HTTP.ContentType, sha256: m.HTTP.SHA256, complete: true}
+				ordinal: m.HTTP.Ordinal, contentType: m.HTTP.ContentType, sha256: m.HTTP.SHA256, fields: m.HTTP.Fields, complete: true}
 			h.fill(&x)
 		case m.Line != nil:
 			l := m.Line
 			line(&x, words(l.Tag, l.Status, code(l.Code), strings.ToUpper(l.Verb), l.Args), l.Lines)
 		case m.Object != nil:
-			object(&x, fromClient(t, m), m.Object.Name, m.Object.Bytes, m.Object.SHA256)
+			object(&x, fromClient(t, m), m.Object)
 		case m.Wire != nil:
-			w := m.Wire
-			wire(&x, fromClient(t, m), w.Type, w.InfoHash, number(w.Piece), number(w.Begin), number(w.Length))
+			wire(&x, fromClient(t, m), m.Wire)
 		default: // a TLS hello
 			from(&x, fromClient(t, m))
 		}
@@ -68,34 +60,31 @@ func number(n *int) string {
 	return strconv.Itoa(*n)
 }
 
-// dnsText is a DNS message in words.
-type dnsText struct {
-	id        uint16
-	size      int
-	response  bool
-	rcode     string
-	questions []string
-	answers   []string
-}
-
-func (d *dnsText) question(name, typ, class string) {
-	d.questions = append(d.questions, words(strings.ToLower(name), class, typ))
-}
-
-func (d *dnsText) answer(name, typ, class string, ttl uint32, data string) {
-	d.answers = append(d.answers, words(strings.ToLower(name), strconv.FormatUint(uint64(ttl), 10), class, typ, strings.Join(strings.Fields(data), " ")))
-}
-
-func (d *dnsText) fill(m *Message) {
-	s := fmt.Sprintf("0x%04x %s", d.id, strings.Join(d.questions, ", "))
-	if d.response {
-		s += " " + d.rcode
-		if len(d.answers) > 0 {
-			s += ": " + strings.Join(d.answers, ", ")
+// dns is a DNS message: its kind says whether it is a query.
+func dns(m *Message, d *truth.DNS) {
+	var questions []string
+	for _, q := range d.Question {
+		questions = append(questions, words(strings.ToLower(q.Name), q.Class, q.Type))
+	}
+	answers := records(d.Answer)
+	m.What = fmt.Sprintf("0x%04x %s", d.ID, strings.Join(questions, ", "))
+	if m.Kind == truth.DNSResponse {
+		m.What += " " + d.Rcode
+		if answers != "" {
+			m.What += ": " + answers
 		}
 	}
-	m.What = s
-	m.exact = fmt.Sprintf("%s %d", s, d.size)
+	m.exact = fmt.Sprintf("%s %s %d", m.What, answers, d.Size)
+	m.maybe = []string{strings.Join(d.Flags, " "), records(d.Authority), records(d.Additional)}
+}
+
+// records are resource records in words. Case and blanks do not matter.
+func records(rs []truth.Record) string {
+	var out []string
+	for _, r := range rs {
+		out = append(out, words(strings.ToLower(r.Name), strconv.FormatUint(uint64(r.TTL), 10), r.Class, r.Type, strings.Join(strings.Fields(r.Data), " ")))
+	}
+	return strings.Join(out, ", ")
 }
 
 // httpText is a request or a response in words.
@@ -105,6 +94,7 @@ type httpText struct {
 	bytes               int64
 	ordinal             int
 	contentType, sha256 string
+	fields              map[string]string // by lower-case name; a truth tells some
 	complete            bool
 }
 
@@ -119,6 +109,7 @@ func (h *httpText) fill(m *Message) {
 		m.exact += " broken off"
 	}
 	m.maybe = []string{code(h.ordinal), h.contentType, strings.ToLower(h.sha256)}
+	m.fields = h.fields
 }
 
 // line is a command or a reply.
@@ -133,19 +124,45 @@ func line(m *Message, head string, lines []string) {
 
 // object is a whole thing that was carried, or the encrypted bytes of one
 // direction.
-func object(m *Message, fromClient bool, name string, bytes int64, sha256 string) {
-	m.What = words(name, strconv.FormatInt(bytes, 10), "bytes")
-	m.exact = strconv.FormatInt(bytes, 10)
-	m.maybe = []string{name, strings.ToLower(sha256)}
+func object(m *Message, fromClient bool, o *truth.Object) {
+	m.What = words(o.Name, strconv.FormatInt(o.Bytes, 10), "bytes")
+	m.exact = strconv.FormatInt(o.Bytes, 10)
+	var parts []string
+	for _, p := range o.Parts {
+		parts = append(parts, words(p.ContentType, p.Filename, p.Encoding, strconv.FormatInt(p.Bytes, 10), strings.ToLower(p.SHA256)))
+	}
+	m.maybe = []string{o.Name, strings.ToLower(o.SHA256), strings.Join(parts, ", ")}
 	from(m, fromClient)
 }
 
 // wire is a message of BitTorrent.
-func wire(m *Message, fromClient bool, typ, infoHash, piece, begin, length string) {
-	m.What = words(typ, piece, begin, length)
-	m.exact = strings.Join([]string{typ, piece, begin, length}, "\x01")
-	m.maybe = []string{strings.ToLower(infoHash)}
+func wire(m *Message, fromClient bool, w *truth.Wire) {
+	typ := w.Type
+	if w.Type == "query" {
+		typ = words(typ, w.Query)
+	}
+	m.What = words(typ, number(w.Piece), number(w.Begin), number(w.Length))
+	m.exact = strings.Join([]string{typ, number(w.Piece), number(w.Begin), number(w.Length)}, "\x01")
+	var port, interval string
+	if w.Port != 0 {
+		port = strconv.Itoa(int(w.Port))
+	}
+	if w.Interval != 0 {
+		interval = strconv.FormatInt(w.Interval, 10)
+	}
+	m.maybe = []string{
+		strings.ToLower(w.InfoHash), w.PeerID, w.Reserved, w.Pieces, w.Extension, port, strings.Join(w.Peers, " "), strings.Join(w.Dropped, " "),
+		w.Event, number64(w.Uploaded), number64(w.Downloaded), number64(w.Left), interval, number64(w.Seeders), number64(w.Leechers),
+		w.Transaction, w.ConnectionID, w.ID, w.Target, strings.Join(w.Nodes, " "), strings.Join(w.Values, " "), w.Token,
+	}
 	from(m, fromClient)
+}
+
+func number64(n *int64) string {
+	if n == nil {
+		return ""
+	}
+	return strconv.FormatInt(*n, 10)
 }
 
 // from tells the direction, for kinds that do not tell it by themselves.
