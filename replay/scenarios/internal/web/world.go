@@ -188,19 +188,9 @@ func (w *World) hostOf(a netip.Addr) string {
 
 // Result puts the accounts of hosts and network together, after Close.
 func (w *World) Result() (*scenarios.Result, error) {
-	t := truth.Truth{
-		Rate: w.P.Rate, Loss: w.P.Loss, Jitter: truth.Duration(w.P.Jitter), Reorder: w.P.Reorder,
-	}
+	var t truth.Truth
 	for i, h := range w.hosts {
 		t.Hosts = append(t.Hosts, truth.Host{Name: h.Name(), Role: w.roles[i], MAC: h.HardwareAddr().String(), Addrs: h.Addrs()})
-	}
-	for _, s := range w.Net.Stats() {
-		t.Paths = append(t.Paths, truth.Path{From: s.From, To: s.To,
-			Delay: truth.Duration(s.Path.Delay), Packets: s.Packets, Bytes: s.Bytes})
-	}
-	for _, d := range w.Net.Drops() {
-		t.Drops = append(t.Drops, truth.Drop{Time: d.Time.Std(), From: d.From,
-			Src: d.Src, Dst: d.Dst, Bytes: d.Bytes, Reason: d.Reason})
 	}
 	pairs, err := witness.Join(&w.dialed, &w.accepted)
 	if err != nil {
