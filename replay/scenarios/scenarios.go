@@ -25,6 +25,8 @@ type Params struct {
 	// TimeScale is how many seconds of the scenario's own timers (rounds,
 	// play-out, TTLs) go by in one second; 0: the scenario's own choice.
 	TimeScale float64
+	// TLS puts what can also go in clear under TLS.
+	TLS bool
 	// Real runs on the sockets of this machine's loopback instead.
 	Real bool
 }
