@@ -3,12 +3,16 @@ package all
 
 import (
 	"github.com/wiretale/wiretale/replay/scenarios"
+	"github.com/wiretale/wiretale/replay/scenarios/bittorrent"
 	"github.com/wiretale/wiretale/replay/scenarios/http1"
 	"github.com/wiretale/wiretale/replay/scenarios/page"
+	"github.com/wiretale/wiretale/replay/scenarios/smtp"
 )
 
 // Scenarios are all that can be replayed, in the order people see them.
 var Scenarios = []scenarios.Scenario{
 	page.Scenario,
 	http1.NonPersistent, http1.Persistent, http1.Parallel, http1.Pipelined,
+	smtp.One, smtp.Many, smtp.STARTTLS, smtp.MIME, smtp.Relay,
+	bittorrent.Swarm,
 }
