@@ -4,6 +4,7 @@ package all
 import (
 	"github.com/wiretale/wiretale/replay/scenarios"
 	"github.com/wiretale/wiretale/replay/scenarios/bittorrent"
+	"github.com/wiretale/wiretale/replay/scenarios/dns"
 	"github.com/wiretale/wiretale/replay/scenarios/http1"
 	"github.com/wiretale/wiretale/replay/scenarios/page"
 	"github.com/wiretale/wiretale/replay/scenarios/smtp"
@@ -12,6 +13,8 @@ import (
 // Scenarios are all that can be replayed, in the order people see them.
 var Scenarios = []scenarios.Scenario{
 	page.Scenario,
+	dns.Iterative, dns.Recursive, dns.Hybrid,
+	dns.Cache, dns.RoundRobin, dns.MXAlias, dns.CDN,
 	http1.NonPersistent, http1.Persistent, http1.Parallel, http1.Pipelined,
 	smtp.One, smtp.Many, smtp.STARTTLS, smtp.MIME, smtp.Relay,
 	bittorrent.Swarm,
