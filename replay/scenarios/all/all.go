@@ -5,6 +5,8 @@ import (
 	"github.com/wiretale/wiretale/replay/scenarios"
 	"github.com/wiretale/wiretale/replay/scenarios/bittorrent"
 	"github.com/wiretale/wiretale/replay/scenarios/dns"
+	"github.com/wiretale/wiretale/replay/scenarios/h2"
+	"github.com/wiretale/wiretale/replay/scenarios/h3"
 	"github.com/wiretale/wiretale/replay/scenarios/http1"
 	"github.com/wiretale/wiretale/replay/scenarios/page"
 	"github.com/wiretale/wiretale/replay/scenarios/smtp"
@@ -16,6 +18,8 @@ var Scenarios = []scenarios.Scenario{
 	dns.Iterative, dns.Recursive, dns.Hybrid,
 	dns.Cache, dns.RoundRobin, dns.MXAlias, dns.CDN,
 	http1.NonPersistent, http1.Persistent, http1.Parallel, http1.Pipelined,
+	h2.Multiplex, h2.MultiplexTLS, h2.Priority, h2.Push, h2.Loss,
+	h3.Loss,
 	smtp.One, smtp.Many, smtp.STARTTLS, smtp.MIME, smtp.Relay,
 	bittorrent.Swarm,
 }

@@ -1,0 +1,102 @@
+package multiplex
+
+import (
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/wiretale/wiretale/replay/truth"
+)
+
+// LostOne has the network lose one large packet of a path, and says what
+// clients got while it was missing.
+type LostOne struct {
+	number int // of the packet among the large ones, from 1
+	now    func() time.Time
+
+	mu   sync.Mutex
+	seen int
+	lost time.Time
+}
+
+// large is the size in bytes of the IP packets that are counted: those full of
+// content, not handshakes and acknowledgements.
+const large = 1200
+
+// LoseOne makes the n-th large packet of a path be lost.
+func LoseOne(n int, now func() time.Time) *LostOne { return &LostOne{number: n, now: now} }
+
+// Lost is when the packet was handed over; zero until then.
+func (l *LostOne) Lost() time.Time {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.lost
+}
+
+// Drop is for simnet.Path.
+func (l *LostOne) Drop(ip []byte, _ uint64) bool {
+	if len(ip) < large {
+		return false
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.seen++
+	if l.seen != l.number {
+		return false
+	}
+	l.lost = l.now()
+	return true
+}
+
+// Tell notes, as facts of the truth, when the packet would have arrived
+// (lost_due), and for each object how many bytes the client read in the round
+// trip from then on, in which the packet cannot be made good
+// (read_while_missing), and the longest time for which it read nothing
+// (longest_pause, in seconds).
+func (l *LostOne) Tell(w *World, calls []*Call) {
+	lost := l.Lost()
+	if lost.IsZero() {
+		return
+	}
+	rtt := w.Params.RTT
+	// What came before the lost packet may still wait to be read.
+	const late = time.Millisecond
+	due := lost.Add(rtt / 2)
+	read, pause := map[string]int{}, map[string]truth.Duration{}
+	for _, c := range calls {
+		n, longest := 0, time.Duration(0)
+		var last time.Time
+		for _, r := range c.Reads() {
+			if r.Time.After(due.Add(late)) && r.Time.Before(due.Add(rtt)) {
+				n += r.Bytes
+			}
+			if !last.IsZero() {
+				longest = max(longest, r.Time.Sub(last))
+			}
+			last = r.Time
+		}
+		read[c.url], pause[c.url] = n, truth.Duration(longest)
+	}
+	w.Fact("lost_due", due)
+	w.Fact("read_while_missing", read)
+	w.Fact("longest_pause", pause)
+}
+
+// Finished notes, as a fact of the truth, in which order objects were whole
+// (finished).
+func Finished(w *World, calls []*Call) {
+	type end struct {
+		url string
+		at  time.Time
+	}
+	var ends []end
+	for _, c := range calls {
+		c.with(func() { ends = append(ends, end{c.url, c.client.heard.End}) })
+	}
+	slices.SortStableFunc(ends, func(a, b end) int { return a.at.Compare(b.at) })
+	urls := make([]string, len(ends))
+	for i, e := range ends {
+		urls[i] = e.url
+	}
+	w.Fact("finished", urls)
+}
