@@ -47,11 +47,12 @@ func (a *Author) WithAttachments(from, to, subject string, inner *Letter, date t
 	notes := crlf(a.Words(60))
 	const notesName = "a name that is so long that it goes over two parameters.txt"
 	note := kind("text/plain", map[string]string{"charset": "us-ascii"}, "7bit")
-	note.Set("Content-Disposition", "attachment;\r\n filename*0=\""+notesName[:30]+"\";\r\n filename*1=\""+notesName[30:]+"\"")
+	note.Set("Content-Disposition", "attachment; filename*0=\""+notesName[:30]+"\"; filename*1=\""+notesName[30:]+"\"")
 
 	forwarded := kind("message/rfc822", nil, "")
 	// Its own parts follow it: depth first.
 	letterPart := leaf(forwarded, inner.Raw)
+	letterPart.tell[0].SHA256 = "" // its parts have theirs
 	letterPart.tell = append(letterPart.tell, inner.Parts...)
 
 	p := a.multi(h, "mixed",

@@ -2,6 +2,7 @@ package stage
 
 import (
 	"context"
+	"errors"
 	"net"
 	"sort"
 	"sync"
@@ -40,6 +41,9 @@ type Conn struct {
 	mu      sync.Mutex
 	written speech
 	read    speech
+
+	wroteLast bool      // what was done last was a write
+	gaveUp    time.Time // first Close of a connection that lingers
 }
 
 // speech is what went one way, and when each byte did.
@@ -77,6 +81,9 @@ func (c *Conn) Read(b []byte) (int, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.read.add(b[:n], t, t)
+	if n > 0 {
+		c.wroteLast = false
+	}
 	return n, err
 }
 
@@ -89,7 +96,18 @@ func (c *Conn) Write(b []byte) (int, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.written.add(b[:n], start, end)
+	c.wroteLast = true
 	return n, err
+}
+
+// CloseWrite ends this side: a FIN, while the other may still speak.
+func (c *Conn) CloseWrite() error { return c.closeWrite() }
+
+func (c *Conn) closeWrite() error {
+	if w, ok := c.Conn.(*witness.Conn).Conn.(interface{ CloseWrite() error }); ok {
+		return w.CloseWrite()
+	}
+	return errors.New("stage: this connection cannot be closed by half")
 }
 
 func (s *Side) keep(conn net.Conn) (net.Conn, error) {

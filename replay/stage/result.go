@@ -54,8 +54,11 @@ func (r *Result) Conversations(talks ...Talk) ([]*Conversation, error) {
 				clientName: t.Client.Name(), serverName: t.Server.Name(),
 				client: t.Client.Side.of(p.Client), server: t.Server.Side.of(p.Server),
 			}
-			if !bytes.HasPrefix(c.client.written.bytes, c.server.read.bytes) || !bytes.HasPrefix(c.server.written.bytes, c.client.read.bytes) {
-				return nil, fmt.Errorf("stage: %s to %s: what was read is not what was written", c.Client, c.Server)
+			if err := c.agree(); err != nil {
+				return nil, err
+			}
+			if t := c.server.gaveUp; !t.IsZero() {
+				c.ServerClosed = t
 			}
 			out = append(out, c)
 		}
@@ -66,6 +69,14 @@ func (r *Result) Conversations(talks ...Talk) ([]*Conversation, error) {
 		r.Truth.Connections = append(r.Truth.Connections, c.Connection)
 	}
 	return out, nil
+}
+
+// agree: each end heard what the other said.
+func (c *Conversation) agree() error {
+	if !bytes.HasPrefix(c.client.written.bytes, c.server.read.bytes) || !bytes.HasPrefix(c.server.written.bytes, c.client.read.bytes) {
+		return fmt.Errorf("stage: %s to %s: what was read is not what was written", c.Client, c.Server)
+	}
+	return nil
 }
 
 // Said is all that one side wrote. It is not to be changed.

@@ -186,7 +186,7 @@ type Part struct {
 	Filename    string `json:"filename,omitempty"`
 	Encoding    string `json:"encoding,omitempty"` // Content-Transfer-Encoding
 	Bytes       int64  `json:"bytes"`              // before that was applied; of a multipart 0
-	SHA256      string `json:"sha256,omitempty"`   // hex; none of a multipart
+	SHA256      string `json:"sha256,omitempty"`   // hex; none of a multipart or of a letter inside
 }
 
 // Wire is a message of BitTorrent: between peers, with a tracker, of the DHT.

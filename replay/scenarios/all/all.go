@@ -17,6 +17,7 @@ var Scenarios = []scenarios.Scenario{
 	page.Scenario,
 	dns.Iterative, dns.Recursive, dns.Hybrid,
 	dns.Cache, dns.RoundRobin, dns.MXAlias, dns.CDN,
+	dns.Retry, dns.TCP, dns.DNSSEC, dns.Poison, dns.Flood,
 	http1.NonPersistent, http1.Persistent, http1.Parallel, http1.Pipelined,
 	h2.Multiplex, h2.MultiplexTLS, h2.Priority, h2.Push, h2.Loss,
 	h3.Loss,
