@@ -22,5 +22,5 @@ var Scenarios = []scenarios.Scenario{
 	h2.Multiplex, h2.MultiplexTLS, h2.Priority, h2.Push, h2.Loss,
 	h3.Loss,
 	smtp.One, smtp.Many, smtp.STARTTLS, smtp.MIME, smtp.Relay,
-	bittorrent.Swarm,
+	bittorrent.Swarm, bittorrent.UDPTracker, bittorrent.FreeRider,
 }

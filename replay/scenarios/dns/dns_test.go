@@ -9,7 +9,7 @@ import (
 )
 
 func TestScenarios(t *testing.T) {
-	for _, name := range []string{"dns-iterative", "dns-recursive", "dns-hybrid", "dns-cache", "dns-roundrobin", "dns-mx-alias", "dns-cdn"} {
+	for _, name := range []string{"dns-iterative", "dns-recursive", "dns-hybrid", "dns-cache", "dns-roundrobin", "dns-mx-alias", "dns-cdn", "dns-retry", "dns-tcp", "dnssec", "dns-poison", "dns-flood"} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			r := replaytest.Run(t, name, replay.Options{RTT: 20 * time.Millisecond, Seed: 7})

@@ -262,3 +262,6 @@ func (w *World) result() (*scenarios.Result, error) {
 
 // connection names a TCP connection.
 type connection struct{ client, server netip.AddrPort }
+
+// Scaled is how much of the scenario's own time goes by in d of real time.
+func (w *World) Scaled(d time.Duration) time.Duration { return time.Duration(float64(d) * w.scale) }
