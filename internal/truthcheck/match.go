@@ -21,18 +21,26 @@ func Match(of, ours []Message) []Pair {
 		byGroup[g] = append(byGroup[g], i)
 	}
 	taken := make([]bool, len(ours))
-	var pairs []Pair
+	pairs := make([]Pair, len(of), len(of)+len(ours))
 	for i := range of {
-		t := &of[i]
-		p := Pair{Truth: t}
-		left := byGroup[t.group()]
-		if at := slices.IndexFunc(left, func(n int) bool { return ours[n].fits(t) }); at >= 0 {
-			n := left[at]
-			taken[n] = true
-			p.Ours = &ours[n]
-			byGroup[t.group()] = slices.Delete(left, at, at+1)
+		pairs[i].Truth = &of[i]
+	}
+	// What was lost may have been sent again in the same words: the message
+	// that arrived comes first.
+	for _, lost := range []bool{false, true} {
+		for i := range of {
+			t := &of[i]
+			if t.Lost != lost {
+				continue
+			}
+			left := byGroup[t.group()]
+			if at := slices.IndexFunc(left, func(n int) bool { return ours[n].fits(t) }); at >= 0 {
+				n := left[at]
+				taken[n] = true
+				pairs[i].Ours = &ours[n]
+				byGroup[t.group()] = slices.Delete(left, at, at+1)
+			}
 		}
-		pairs = append(pairs, p)
 	}
 	for i := range ours {
 		if !taken[i] {
