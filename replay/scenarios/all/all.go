@@ -4,11 +4,14 @@ package all
 import (
 	"github.com/wiretale/wiretale/replay/scenarios"
 	"github.com/wiretale/wiretale/replay/scenarios/bittorrent"
+	"github.com/wiretale/wiretale/replay/scenarios/conditional"
+	"github.com/wiretale/wiretale/replay/scenarios/cookies"
 	"github.com/wiretale/wiretale/replay/scenarios/dns"
 	"github.com/wiretale/wiretale/replay/scenarios/h2"
 	"github.com/wiretale/wiretale/replay/scenarios/h3"
 	"github.com/wiretale/wiretale/replay/scenarios/http1"
 	"github.com/wiretale/wiretale/replay/scenarios/page"
+	"github.com/wiretale/wiretale/replay/scenarios/proxycache"
 	"github.com/wiretale/wiretale/replay/scenarios/smtp"
 )
 
@@ -19,6 +22,7 @@ var Scenarios = []scenarios.Scenario{
 	dns.Cache, dns.RoundRobin, dns.MXAlias, dns.CDN,
 	dns.Retry, dns.TCP, dns.DNSSEC, dns.Poison, dns.Flood,
 	http1.NonPersistent, http1.Persistent, http1.Parallel, http1.Pipelined,
+	conditional.Scenario, proxycache.Scenario, cookies.Scenario,
 	h2.Multiplex, h2.MultiplexTLS, h2.Priority, h2.Push, h2.Loss,
 	h3.Loss,
 	smtp.One, smtp.Many, smtp.STARTTLS, smtp.MIME, smtp.Relay,

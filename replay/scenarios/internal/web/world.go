@@ -23,10 +23,6 @@ import (
 type World struct {
 	Net *simnet.Network
 	P   scenarios.Params
-	// Clock is what the hosts' own clocks show (Date, Age, freshness). Where a
-	// scenario sets it, decisions of caches do not depend on how busy the
-	// machine is. nil: the network's clock.
-	Clock func() time.Time
 
 	hosts    []*simnet.Host
 	roles    []string
@@ -36,6 +32,7 @@ type World struct {
 	ledger   ledger
 
 	mu      sync.Mutex
+	stepped time.Time // what the hosts' clocks show; zero: the network's time
 	stops   []func()
 	cache   []truth.CacheDecision
 	choices []truth.Choice
@@ -78,12 +75,47 @@ func (w *World) Link(client, server *simnet.Host, rtt time.Duration) error {
 	return w.Net.Connect(client, server, way, way)
 }
 
-// Now is the moment on the clocks of the hosts.
+// Now is the moment on the clocks of the hosts (Date, Age, freshness).
 func (w *World) Now() time.Time {
-	if w.Clock != nil {
-		return w.Clock()
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.stepped.IsZero() {
+		return w.Net.Now().Std()
 	}
-	return w.Net.Now().Std()
+	return w.stepped
+}
+
+// At waits until so much time of the scenario has gone by, and sets the clocks
+// of all hosts to that moment, where they stay until the next At. So what
+// caches decide does not depend on how busy the machine is.
+func (w *World) At(ctx context.Context, d time.Duration) error {
+	moment := simnet.Epoch.Add(d)
+	at := simnet.Epoch.Add(time.Duration(float64(d) / w.Scale()))
+	if err := w.Until(ctx, at); err != nil {
+		return err
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.stepped = moment
+	return nil
+}
+
+// Until waits for a moment of the network's clock.
+func (w *World) Until(ctx context.Context, at time.Time) error {
+	select {
+	case <-time.After(at.Sub(w.Net.Now().Std())):
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
+
+// Scale is how many seconds of the scenario's own timers go by in a second.
+func (w *World) Scale() float64 {
+	if w.P.TimeScale > 0 {
+		return w.P.TimeScale
+	}
+	return 1
 }
 
 // Decide notes what a cache decided; the time is set here.

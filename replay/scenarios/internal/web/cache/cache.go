@@ -24,6 +24,16 @@ const (
 	Revalidated = "revalidated"
 )
 
+// Decision is what a cache did with a request.
+type Decision struct {
+	truth.CacheDecision
+	// Forward is why the request went to the server, in the words of RFC 9211
+	// section 2.2 (fwd); "" if it did not.
+	Forward       string
+	ForwardStatus int // of the server's response
+	Stored        bool
+}
+
 // Cache stores responses by URL. Its zero value with Now and Next set is a
 // private cache.
 type Cache struct {
@@ -59,16 +69,16 @@ type stored struct {
 func (c *Cache) RoundTrip(req *http.Request) (*http.Response, error) {
 	resp, d, err := c.Do(req)
 	if err == nil && c.Note != nil {
-		c.Note(d)
+		c.Note(d.CacheDecision)
 	}
 	return resp, err
 }
 
 // Do is like RoundTrip, but gives the decision to the caller, and not to Note.
-func (c *Cache) Do(req *http.Request) (*http.Response, truth.CacheDecision, error) {
-	d := truth.CacheDecision{Key: req.URL.String(), Outcome: Miss}
+func (c *Cache) Do(req *http.Request) (*http.Response, Decision, error) {
+	d := Decision{CacheDecision: truth.CacheDecision{Key: req.URL.String(), Outcome: Miss}}
 	if req.Method != http.MethodGet || req.Header.Get("Range") != "" {
-		d.Why = "not a plain GET"
+		d.Why, d.Forward = "not a plain GET", "bypass"
 		resp, err := c.Next.RoundTrip(req)
 		return resp, d, err
 	}
@@ -81,14 +91,14 @@ func (c *Cache) Do(req *http.Request) (*http.Response, truth.CacheDecision, erro
 	now := c.Now()
 	s := e.stored
 	if s != nil && !s.chosenBy(req) {
-		s, d.Why = nil, "stored for other request fields (Vary)"
+		s, d.Why, d.Forward = nil, "stored for other request fields (Vary)", "vary-miss"
 	}
 	forward := req.Clone(req.Context())
 	// The client's own conditions are for the answer that it gets from here.
 	dropConditions(forward.Header)
 	if s == nil {
 		if d.Why == "" {
-			d.Why = "not stored"
+			d.Why, d.Forward = "not stored", "uri-miss"
 		}
 		resp, err := c.fetch(e, forward, &d)
 		return answer(req, resp), d, err
@@ -97,13 +107,14 @@ func (c *Cache) Do(req *http.Request) (*http.Response, truth.CacheDecision, erro
 	control := directives(s.header)
 	switch {
 	case has(directives(req.Header), "no-cache"):
-		d.Why = "the client asks past the cache (no-cache)"
+		d.Why, d.Forward = "the client asks past the cache (no-cache)", "request"
 	case has(control, "no-cache"):
-		d.Why = "no-cache: to be validated each time"
+		d.Why, d.Forward = "no-cache: to be validated each time", "stale"
 	case age < lifetime:
 		d.Outcome, d.Why = Hit, fmt.Sprintf("fresh: age %d s of %d s", seconds(age), seconds(lifetime))
 		return answer(req, s.response(req, age)), d, nil
 	default:
+		d.Forward = "stale"
 		d.Why = fmt.Sprintf("stale: age %d s of %d s", seconds(age), seconds(lifetime))
 	}
 	resp, err := c.validate(e, s, forward, &d)
@@ -134,11 +145,12 @@ func (c *Cache) enter(ctx context.Context, key string) (*entry, error) {
 func (e *entry) leave() { e.turn <- struct{}{} }
 
 // fetch asks the server and stores what may be stored.
-func (c *Cache) fetch(e *entry, req *http.Request, d *truth.CacheDecision) (*http.Response, error) {
+func (c *Cache) fetch(e *entry, req *http.Request, d *Decision) (*http.Response, error) {
 	s, err := c.ask(req)
 	if err != nil {
 		return nil, err
 	}
+	d.ForwardStatus = s.status
 	c.store(e, s, req, d)
 	return s.response(req, s.age(c.Now())), nil
 }
@@ -158,7 +170,7 @@ func (c *Cache) ask(req *http.Request) (*stored, error) {
 	return s, nil
 }
 
-func (c *Cache) store(e *entry, s *stored, req *http.Request, d *truth.CacheDecision) {
+func (c *Cache) store(e *entry, s *stored, req *http.Request, d *Decision) {
 	why := s.forbidden(req, c.Shared)
 	if why != "" {
 		d.Why += "; not kept: " + why
@@ -171,12 +183,12 @@ func (c *Cache) store(e *entry, s *stored, req *http.Request, d *truth.CacheDeci
 	for _, name := range listed(s.header.Values("Vary")) {
 		s.vary[name] = req.Header.Get(name)
 	}
-	e.stored = s
+	e.stored, d.Stored = s, true
 }
 
 // validate asks the server whether the stored response is still good (RFC 9111
 // section 4.3).
-func (c *Cache) validate(e *entry, s *stored, req *http.Request, d *truth.CacheDecision) (*http.Response, error) {
+func (c *Cache) validate(e *entry, s *stored, req *http.Request, d *Decision) (*http.Response, error) {
 	var by []string
 	if v := s.header.Get("ETag"); v != "" {
 		req.Header.Set("If-None-Match", v)
@@ -195,6 +207,7 @@ func (c *Cache) validate(e *entry, s *stored, req *http.Request, d *truth.CacheD
 	if err != nil {
 		return nil, err
 	}
+	d.ForwardStatus = fresh.status
 	if fresh.status != http.StatusNotModified {
 		d.Why += ": it has changed"
 		dropConditions(req.Header)
