@@ -11,6 +11,7 @@ import (
 	"github.com/wiretale/wiretale/replay/scenarios/h3"
 	"github.com/wiretale/wiretale/replay/scenarios/http1"
 	"github.com/wiretale/wiretale/replay/scenarios/page"
+	"github.com/wiretale/wiretale/replay/scenarios/pop3"
 	"github.com/wiretale/wiretale/replay/scenarios/proxycache"
 	"github.com/wiretale/wiretale/replay/scenarios/smtp"
 )
@@ -26,5 +27,6 @@ var Scenarios = []scenarios.Scenario{
 	h2.Multiplex, h2.MultiplexTLS, h2.Priority, h2.Push, h2.Loss,
 	h3.Loss,
 	smtp.One, smtp.Many, smtp.STARTTLS, smtp.MIME, smtp.Relay,
-	bittorrent.Swarm, bittorrent.UDPTracker, bittorrent.FreeRider,
+	pop3.Keep, pop3.Delete,
+	bittorrent.Swarm, bittorrent.DHT, bittorrent.UDPTracker, bittorrent.FreeRider, bittorrent.Versus,
 }
