@@ -239,7 +239,7 @@ func (h *Host) DialFrom(ctx context.Context, network, local, address string) (ne
 		if local != "" {
 			bind = &from
 		}
-		return gonet.DialUDP(h.stack, bind, &full, proto)
+		return h.udpSocket(bind, &full, proto)
 	}
 	return fail(net.UnknownNetworkError(network))
 }
@@ -272,7 +272,7 @@ func (h *Host) ListenPacket(network, address string) (net.PacketConn, error) {
 	if err != nil {
 		return nil, &net.OpError{Op: "listen", Net: network, Err: err}
 	}
-	return gonet.DialUDP(h.stack, &full, nil, proto)
+	return h.udpSocket(&full, nil, proto)
 }
 
 // local reads "IP:port" or ":port", the latter at the host's first address.
