@@ -14,11 +14,12 @@ import (
 	"github.com/wiretale/wiretale/replay/scenarios/pop3"
 	"github.com/wiretale/wiretale/replay/scenarios/proxycache"
 	"github.com/wiretale/wiretale/replay/scenarios/smtp"
+	"github.com/wiretale/wiretale/replay/scenarios/visit"
 )
 
 // Scenarios are all that can be replayed, in the order people see them.
 var Scenarios = []scenarios.Scenario{
-	page.Scenario,
+	page.Scenario, visit.HTTP2, visit.HTTP3,
 	dns.Iterative, dns.Recursive, dns.Hybrid,
 	dns.Cache, dns.RoundRobin, dns.MXAlias, dns.CDN,
 	dns.Retry, dns.TCP, dns.DNSSEC, dns.Poison, dns.Flood,

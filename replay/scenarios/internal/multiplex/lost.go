@@ -49,25 +49,24 @@ func (l *LostOne) Drop(ip []byte, _ uint64) bool {
 }
 
 // Tell notes, as facts of the truth, when the packet would have arrived
-// (lost_due), and for each object how many bytes the client read in the round
-// trip from then on, in which the packet cannot be made good
-// (read_while_missing), and the longest time for which it read nothing
-// (longest_pause, in seconds).
+// (lost_due), and for each object how many bytes the client read in the last
+// seven eighths of the round trip from then on, in which the packet cannot be
+// made good (read_while_missing; in the first eighth it may still read what
+// came before), and the longest time for which it read nothing (longest_pause,
+// in seconds).
 func (l *LostOne) Tell(w *World, calls []*Call) {
 	lost := l.Lost()
 	if lost.IsZero() {
 		return
 	}
 	rtt := w.Params.RTT
-	// What came before the lost packet may still wait to be read.
-	const late = time.Millisecond
 	due := lost.Add(rtt / 2)
 	read, pause := map[string]int{}, map[string]truth.Duration{}
 	for _, c := range calls {
 		n, longest := 0, time.Duration(0)
 		var last time.Time
 		for _, r := range c.Reads() {
-			if r.Time.After(due.Add(late)) && r.Time.Before(due.Add(rtt)) {
+			if r.Time.After(due.Add(rtt/8)) && r.Time.Before(due.Add(rtt)) {
 				n += r.Bytes
 			}
 			if !last.IsZero() {

@@ -1,0 +1,57 @@
+package h3_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/wiretale/wiretale/internal/replaytest"
+	"github.com/wiretale/wiretale/replay"
+)
+
+func TestLoss(t *testing.T) {
+	t.Parallel()
+	r := replaytest.Run(t, "h3-loss", replay.Options{})
+	check(t, r)
+	if len(r.Truth.Drops) != 1 || r.Truth.Drops[0].From != "web" {
+		t.Errorf("drops: %+v", r.Truth.Drops)
+	}
+}
+
+func check(t *testing.T, r *replaytest.Recording) {
+	t.Helper()
+	r.Check(t)
+	r.CheckHellos(t)
+	if len(r.Truth.Protected) != 8 || len(r.Truth.Messages) != 4 || len(r.Truth.Connections) != 0 {
+		t.Errorf("%d messages in QUIC, %d in clear, %d TCP connections", len(r.Truth.Protected), len(r.Truth.Messages), len(r.Truth.Connections))
+	}
+}
+
+func TestPlaces(t *testing.T) {
+	if testing.Short() {
+		t.Skip("one run is enough for a quick look")
+	}
+	t.Parallel()
+	for _, at := range []string{"middle", "server"} {
+		t.Run(at, func(t *testing.T) {
+			t.Parallel()
+			check(t, replaytest.Run(t, "h3-loss", replay.Options{At: at, Seed: 7, RTT: 20 * time.Millisecond}))
+		})
+	}
+}
+
+// One lost datagram: some streams go on while it is missing.
+func TestLossStallsOne(t *testing.T) {
+	replaytest.Timing(t)
+	r := replaytest.Run(t, "h3-loss", replay.Options{})
+	stalled, on := 0, 0
+	for _, n := range r.Truth.Facts["read_while_missing"].(map[string]any) {
+		if n.(float64) == 0 {
+			stalled++
+		} else {
+			on++
+		}
+	}
+	if stalled == 0 || on < 2 {
+		t.Errorf("%d streams stalled, %d went on", stalled, on)
+	}
+}
