@@ -68,7 +68,7 @@ func (p *Peer) rechoke(now time.Time, atRound bool) {
 			if c := compare(p.snubbed(a.n, now), p.snubbed(b.n, now)); c != 0 {
 				return c
 			}
-			if c := cmp.Compare(b.rate, a.rate); c != 0 {
+			if c := cmp.Or(cmp.Compare(b.rate, a.rate), cmp.Compare(b.n.down.total, a.n.down.total)); c != 0 {
 				return c
 			}
 		} else if rotate {
@@ -79,32 +79,35 @@ func (p *Peer) rechoke(now time.Time, atRound bool) {
 		}
 		return cmp.Compare(b.n.slot, a.n.slot) // no change without a reason
 	})
-	top := list[:min(slots, len(list))]
 	want := map[*neighbour]slot{}
-	for _, r := range top {
-		if !seeding && p.snubbed(r.n, now) {
-			continue
+	left := slots
+	for _, r := range list {
+		switch {
+		case left == 0, !seeding && p.snubbed(r.n, now):
+		case !atRound && r.n.slot == optimistic: // its turn is not over
+		default:
+			want[r.n] = regular
+			left--
 		}
-		want[r.n] = regular
 	}
-	lucky, why := p.lucky(list, want, now, rotate)
+	lucky, why := p.lucky(list, want, now, atRound, rotate)
 	if lucky != nil {
 		want[lucky] = optimistic
 	}
 
-	rates := make([]truth.Rate, len(list))
-	for i, r := range list {
-		rates[i] = truth.Rate{Host: r.n.name, Bits: r.rate}
-	}
 	if atRound && len(list) > 0 {
+		rates := make([]truth.Rate, len(list))
+		for i, r := range list {
+			rates[i] = truth.Rate{Host: r.n.name, Bits: r.rate}
+		}
 		p.choose(truth.Choice{Time: now, What: "round", Why: p.tell(list, want), Rates: rates})
 	}
 	for i, r := range list {
-		p.settle(r.n, want[r.n], p.reason(r, i, len(list), want[r.n], why, seeding, now), rates, now)
+		p.settle(r.n, want[r.n], p.reason(r, i, len(list), want[r.n], why, seeding, now), now)
 	}
 	for _, n := range p.neighbours {
-		if n.stage == open && !n.interested {
-			p.settle(n, choked, "not interested", nil, now)
+		if atRound && n.stage == open && !n.interested {
+			p.settle(n, choked, "not interested", now)
 		}
 	}
 }
@@ -135,15 +138,15 @@ func (p *Peer) snubbed(n *neighbour, now time.Time) bool {
 
 // lucky is the optimistic unchoke: someone outside of the top, whatever it
 // sends, so that better ones can be found.
-func (p *Peer) lucky(list []ranked, want map[*neighbour]slot, now time.Time, rotate bool) (*neighbour, string) {
-	var now1 *neighbour
+func (p *Peer) lucky(list []ranked, want map[*neighbour]slot, now time.Time, atRound, rotate bool) (*neighbour, string) {
+	var current *neighbour
 	var hat []*neighbour
 	for _, r := range list {
 		if want[r.n] == regular {
 			continue
 		}
 		if r.n.slot == optimistic {
-			now1 = r.n
+			current = r.n
 			continue
 		}
 		weight := 1
@@ -154,8 +157,11 @@ func (p *Peer) lucky(list []ranked, want map[*neighbour]slot, now time.Time, rot
 			hat = append(hat, r.n)
 		}
 	}
-	if now1 != nil && (!rotate || len(hat) == 0) {
-		return now1, "still the optimistic one"
+	if !atRound && slices.ContainsFunc(p.neighbours, func(n *neighbour) bool { return n.slot == optimistic }) {
+		return current, "still the optimistic one"
+	}
+	if current != nil && (!rotate || len(hat) == 0) {
+		return current, "still the optimistic one"
 	}
 	if len(hat) == 0 {
 		return nil, ""
@@ -194,14 +200,20 @@ func (p *Peer) tell(list []ranked, want map[*neighbour]slot) string {
 }
 
 // settle gives n a slot, and says so where it changes.
-func (p *Peer) settle(n *neighbour, s slot, why string, rates []truth.Rate, now time.Time) {
+func (p *Peer) settle(n *neighbour, s slot, why string, now time.Time) {
 	was := n.slot
 	if was == s {
 		return
 	}
 	n.slot = s
 	what := [...]string{choked: "choke", regular: "unchoke", optimistic: "optimistic_unchoke"}[s]
-	p.choose(truth.Choice{Time: now, What: what, Of: n.name, Why: why, Rates: rates})
+	switch {
+	case was == optimistic && s == regular:
+		what = "promote" // no message: it is unchoked already
+	case was == regular && s == optimistic:
+		what = "demote"
+	}
+	p.choose(truth.Choice{Time: now, What: what, Of: n.name, Why: why})
 	switch {
 	case s == choked:
 		n.wants = nil // BEP 3: requests that were not answered are forgotten

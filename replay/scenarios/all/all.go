@@ -9,6 +9,7 @@ import (
 	"github.com/wiretale/wiretale/replay/scenarios/dns"
 	"github.com/wiretale/wiretale/replay/scenarios/h2"
 	"github.com/wiretale/wiretale/replay/scenarios/h3"
+	"github.com/wiretale/wiretale/replay/scenarios/hosting"
 	"github.com/wiretale/wiretale/replay/scenarios/http1"
 	"github.com/wiretale/wiretale/replay/scenarios/page"
 	"github.com/wiretale/wiretale/replay/scenarios/pop3"
@@ -25,6 +26,7 @@ var Scenarios = []scenarios.Scenario{
 	dns.Retry, dns.TCP, dns.DNSSEC, dns.Poison, dns.Flood,
 	http1.NonPersistent, http1.Persistent, http1.Parallel, http1.Pipelined,
 	conditional.Scenario, proxycache.Scenario, cookies.Scenario,
+	hosting.VHosts, hosting.CDN,
 	h2.Multiplex, h2.MultiplexTLS, h2.Priority, h2.Push, h2.Loss,
 	h3.Loss,
 	smtp.One, smtp.Many, smtp.STARTTLS, smtp.MIME, smtp.Relay,

@@ -2,8 +2,10 @@ package bittorrent
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math/rand/v2"
+	"sync"
 	"time"
 
 	"github.com/wiretale/wiretale/replay/peer"
@@ -23,14 +25,17 @@ var Swarm = scenarios.Scenario{
 const (
 	leechers = 7
 
-	// The file is small, so that the capture is: 24 pieces of two blocks.
+	// The file is small, so that the capture is: 16 pieces of two blocks.
 	pieceBytes = 2 << 10
 	blockBytes = 1 << 10
-	pieceCount = 24
+	pieceCount = 16
 
-	seedUpload  = 240_000 // bit/s
-	leastUpload = 40_000
-	mostUpload  = 160_000
+	seedUpload  = 160_000 // bit/s
+	leastUpload = 30_000
+	mostUpload  = 120_000
+
+	// pipeline is less than peers mostly have, for there are few pieces.
+	pipeline = 3
 
 	// few is how many peers the tracker names to those that know peer exchange.
 	few = 3
@@ -70,7 +75,7 @@ func runSwarm(ctx context.Context, s *swarm) error {
 			return err
 		}
 	}
-	return s.finish(ctx, s.members[1:], true)
+	return s.finish(ctx, s.members[1:], firstLeaves)
 }
 
 // uploads are n rates, spread evenly, in an order that the seed makes up.
@@ -104,7 +109,7 @@ func (s *swarm) enter(ctx context.Context, m *member, seed, exchange bool) error
 	if exchange {
 		want = few
 	}
-	others, err := s.announce(ctx, m, "started", want)
+	others, err := s.tell(ctx, m, "started", want)
 	if err != nil {
 		return err
 	}
@@ -112,55 +117,67 @@ func (s *swarm) enter(ctx context.Context, m *member, seed, exchange bool) error
 	return pause(ctx, joinGap)
 }
 
+// leaving says who goes when it has the file, before the end.
+type leaving uint8
+
+const (
+	nobodyLeaves leaving = iota
+	firstLeaves
+	allLeave
+)
+
 // finish waits for all of them to be complete; each tells the tracker when it
-// is. leave: the first of them goes at once. In the end all go.
-func (s *swarm) finish(ctx context.Context, all []*member, leave bool) error {
-	done := make(chan *member, len(all))
-	for _, m := range all {
-		go func() {
-			select {
-			case <-m.peer.Complete():
-				done <- m
-			case <-ctx.Done():
+// is, and goes at once if it is one of those that leave. In the end all go.
+func (s *swarm) finish(ctx context.Context, all []*member, who leaving) error {
+	var mu sync.Mutex
+	gone := map[*member]bool{}
+	errs := make([]error, len(all))
+	var wg sync.WaitGroup
+	for i, m := range all {
+		wg.Go(func() {
+			if errs[i] = wait(ctx, m); errs[i] != nil {
+				return
 			}
-		}()
+			if _, errs[i] = s.tell(ctx, m, "completed", 0); errs[i] != nil {
+				return
+			}
+			mu.Lock()
+			leave := who == allLeave || who == firstLeaves && len(gone) == 0
+			if leave {
+				gone[m] = true
+			}
+			mu.Unlock()
+			if leave {
+				errs[i] = s.leave(ctx, m)
+			}
+		})
 	}
-	var gone *member
-	for range all {
-		var m *member
-		select {
-		case m = <-done:
-		case <-ctx.Done():
-			return fmt.Errorf("not all peers have all pieces: %w", context.Cause(ctx))
-		}
-		if _, err := s.announce(ctx, m, "completed", 0); err != nil {
-			return err
-		}
-		if leave && gone == nil {
-			gone = m
-			s.w.Fact("left_early", m.name)
-			if err := s.leave(ctx, m); err != nil {
-				return err
-			}
-		}
+	wg.Wait()
+	if err := errors.Join(errs...); err != nil {
+		return err
 	}
 	// A round more, in which those that were last say that they need nothing.
 	if err := pause(ctx, time.Duration(float64(10*time.Second)/s.p.TimeScale)+s.p.RTT); err != nil {
 		return err
 	}
+	var early []string
 	for _, m := range s.members {
-		if m.peer != nil && m != gone {
-			if _, err := s.announce(ctx, m, "stopped", 0); err != nil {
+		switch {
+		case gone[m]:
+			early = append(early, m.name)
+		case m.peer != nil:
+			if _, err := s.tell(ctx, m, "stopped", 0); err != nil {
 				return err
 			}
 		}
 	}
+	s.w.Fact("left_early", early)
 	return nil
 }
 
 // leave: m says farewell to the tracker and to its neighbours.
 func (s *swarm) leave(ctx context.Context, m *member) error {
-	if _, err := s.announce(ctx, m, "stopped", 0); err != nil {
+	if _, err := s.tell(ctx, m, "stopped", 0); err != nil {
 		return err
 	}
 	m.peer.Stop(ctx)

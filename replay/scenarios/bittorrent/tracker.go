@@ -70,6 +70,9 @@ func (r *registry) announce(who netip.AddrPort, event string, left int64, want i
 	if event == "stopped" {
 		return nil, seeders, leechers
 	}
+	if want == 0 {
+		return nil, seeders, leechers // no draw, so that others' draws stay as they are
+	}
 	r.rnd.Shuffle(len(others), func(i, j int) { others[i], others[j] = others[j], others[i] })
 	return others[:min(want, len(others))], seeders, leechers
 }
@@ -80,6 +83,7 @@ type announced struct{ request, response *truth.Wire }
 // serveTracker runs the tracker of BEP 3 and BEP 23 on h, with net/http.
 func (s *swarm) serveTracker(h *simnet.Host) error {
 	reg := newRegistry(s.p.Seed)
+	s.tell = s.announce
 	return s.w.Serve(h, "80", software, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		q := r.URL.Query()
 		port, err := strconv.ParseUint(q.Get("port"), 10, 16)

@@ -18,7 +18,6 @@ import (
 	"github.com/wiretale/wiretale/replay/scenarios"
 	"github.com/wiretale/wiretale/replay/scenarios/internal/web"
 	"github.com/wiretale/wiretale/replay/simnet"
-	"github.com/wiretale/wiretale/replay/truth"
 )
 
 const (
@@ -53,10 +52,16 @@ type swarm struct {
 	content []byte
 	members []*member // also those that only serve others, without a peer
 	names   map[netip.Addr]string
+	udp     post
 
-	mu    sync.Mutex
-	extra []truth.Message // what was said over UDP
-	said  map[string][]announced
+	// tell tells the tracker of a member, and returns the others that it names:
+	// at most want.
+	tell func(ctx context.Context, m *member, event string, want int) ([]netip.AddrPort, error)
+
+	swarmStart time.Time // of p2p-vs-server
+
+	mu   sync.Mutex
+	said map[string][]announced // by URL of the HTTP request
 }
 
 // play runs a scenario: build makes hosts and links and leaves the rest to the
@@ -93,7 +98,7 @@ func play(ctx context.Context, p scenarios.Params, limit time.Duration, script f
 	if err := peer.Add(&r.Truth, peers); err != nil {
 		return nil, err
 	}
-	r.Truth.Messages = append(r.Truth.Messages, s.extra...)
+	r.Truth.Messages = append(r.Truth.Messages, s.udp.sent...)
 	r.Truth.SortMessages()
 	return r, nil
 }
@@ -156,7 +161,7 @@ func (s *swarm) start(m *member, content []byte, change func(*peer.Config)) erro
 	c := peer.Config{
 		Name: m.name, Network: m.host, Now: s.w.Net.Now, NameOf: s.nameOf, Addr: m.addr, ID: m.id,
 		Seed: s.p.Seed ^ binary.BigEndian.Uint64(m.id[12:]), Torrent: s.torrent, Content: content,
-		Upload: m.upload, TimeScale: s.p.TimeScale,
+		Upload: m.upload, TimeScale: s.p.TimeScale, Pipeline: pipeline,
 	}
 	if change != nil {
 		change(&c)
@@ -229,5 +234,14 @@ func (s *swarm) close() (err error) {
 	s.w.Fact("bytes_received", taken)
 	s.w.Fact("pieces_at_end", pieces)
 	s.w.Fact("complete_at", done)
+	if !s.swarmStart.IsZero() {
+		var last float64
+		for name, at := range done {
+			done[name] = at - s.swarmStart.Sub(simnet.Epoch).Seconds()
+			last = max(last, done[name])
+		}
+		s.w.Fact("swarm_done", done)
+		s.w.Fact("D_p2p", last)
+	}
 	return err
 }

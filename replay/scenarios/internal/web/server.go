@@ -86,3 +86,6 @@ func (o *responseWriter) Write(b []byte) (int, error) {
 	}
 	return n, err
 }
+
+// Unwrap lets http.ResponseController flush.
+func (o *responseWriter) Unwrap() http.ResponseWriter { return o.ResponseWriter }

@@ -1,0 +1,74 @@
+package bittorrent
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/wiretale/wiretale/replay/peer"
+	"github.com/wiretale/wiretale/replay/scenarios"
+)
+
+// FreeRider is bt-free-rider's line in scenarios/all.
+var FreeRider = scenarios.Scenario{
+	Name: "bt-free-rider",
+	Doc:  "a swarm with one peer that takes and never gives: the others choke it but for the optimistic unchoke",
+	RTT:  defaultRTT,
+	Run: func(ctx context.Context, p scenarios.Params) (*scenarios.Result, error) {
+		return play(ctx, p, time.Minute, runFreeRider)
+	},
+}
+
+const (
+	riderPieces = 12      // less than in bt-swarm: there is one peer more
+	slowSeed    = 120_000 // bit/s: most must come from the leechers
+)
+
+// runFreeRider: the leechers leave when they have the file, so nobody but the
+// seed gives for nothing. The run is over when they are gone, whatever the
+// rider has by then.
+func runFreeRider(ctx context.Context, s *swarm) error {
+	s.make(riderPieces*pieceBytes, pieceBytes, blockBytes)
+	tracker, err := s.w.Host("tracker", "tracker over HTTP", trackerAddr, trackerName)
+	if err != nil {
+		return err
+	}
+	if _, err := s.add("seed", "has the file", 0, slowSeed); err != nil {
+		return err
+	}
+	rates := s.uploads(leechers)
+	for i := range leechers {
+		if _, err := s.add(fmt.Sprintf("leecher%d", i+1), "wants the file", i+1, rates[i]); err != nil {
+			return err
+		}
+	}
+	rider, err := s.add("rider", "wants the file and gives nothing", 1+leechers, 0)
+	if err != nil {
+		return err
+	}
+	s.tellRates()
+	if err := s.join(s.p.RTT, tracker); err != nil {
+		return err
+	}
+	if err := s.serveTracker(tracker); err != nil {
+		return err
+	}
+	for i, m := range s.members {
+		var content []byte
+		if i == 0 {
+			content = s.content
+		}
+		if err := s.start(m, content, func(c *peer.Config) { c.FreeRider = m == rider }); err != nil {
+			return err
+		}
+		others, err := s.tell(ctx, m, "started", many)
+		if err != nil {
+			return err
+		}
+		m.peer.Meet(others)
+		if err := pause(ctx, joinGap); err != nil {
+			return err
+		}
+	}
+	return s.finish(ctx, s.members[1:1+leechers], allLeave)
+}
