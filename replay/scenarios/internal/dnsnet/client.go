@@ -26,7 +26,7 @@ type Client struct {
 
 	// First is the real time that it waits for the first answer, then twice
 	// as long each time; 0: Patience. Attempts is how often it asks; 0: 3, and
-	// 8 where the network loses packets.
+	// 12 where the network loses packets, never waiting more than 8 times First.
 	First    time.Duration
 	Attempts int
 
@@ -125,9 +125,10 @@ func (c *Client) overUDP(ctx context.Context, s *Socket, to netip.AddrPort, q *m
 	if attempts == 0 {
 		attempts = 3
 		if c.W.Lossy() {
-			attempts = 8
+			attempts = 12
 		}
 	}
+	longest := wait << 3
 	s.drain()
 	for range attempts {
 		if err := s.write(wire, to); err != nil {
@@ -137,7 +138,7 @@ func (c *Client) overUDP(ctx context.Context, s *Socket, to netip.AddrPort, q *m
 		if a != nil || err != nil {
 			return a, err
 		}
-		wait *= 2
+		wait = min(2*wait, longest)
 	}
 	return nil, fmt.Errorf("%s: %s from %s: %w in %d attempts", c.Host.Name(), key(q.Question[0]), to, ErrNoAnswer, attempts)
 }

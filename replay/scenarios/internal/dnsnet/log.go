@@ -100,6 +100,8 @@ func (l *log) messages(drops []simnet.Drop, ids map[connection]int) ([]truth.Mes
 		case len(q) > 0:
 			m.Receiver = truth.End{Host: q[0].host, Start: q[0].start, End: q[0].end}
 			waiting[k] = q[1:]
+		case n.transport == "tcp" && len(drops) > 0:
+			m.Lost = true // TCP tried, until one side gave up
 		default:
 			return nil, fmt.Errorf("%s sent %s to %s at %s, and nobody read it", n.src, n.transport, n.dst, n.start)
 		}

@@ -90,15 +90,24 @@ func Play(ctx context.Context, p scenarios.Params, scale float64, play func(ctx 
 
 // settle waits until no server works and all that was sent is read.
 func (w *World) settle(ctx context.Context) error {
-	for range 200 { // a message that nobody reads is told by log.messages
+	const pause = 20 * time.Millisecond
+	unread := 10 * time.Second // what nobody reads is told by log.messages
+	for {
 		if err := w.Net.Quiet(ctx, w.calm()); err != nil {
 			return err
 		}
-		if w.busy.Load() == 0 && w.log.settled(w.Net.Drops()) {
-			return nil
+		if w.busy.Load() == 0 {
+			if w.log.settled(w.Net.Drops()) || unread < 0 {
+				return nil
+			}
+			unread -= pause
+		}
+		select {
+		case <-time.After(pause):
+		case <-ctx.Done():
+			return context.Cause(ctx)
 		}
 	}
-	return nil
 }
 
 // calm is how long nothing is under way when all is over: longer than a stack
@@ -114,6 +123,10 @@ func (w *World) calm() time.Duration {
 
 // Lossy reports whether the network was asked to lose packets.
 func (w *World) Lossy() bool { return w.P.Loss > 0 }
+
+// Poor reports whether the network was asked to be such that answers may not
+// come at all.
+func (w *World) Poor() bool { return w.Lossy() || w.P.Rate > 0 }
 
 // Host adds a machine. role says in words what it is to the scenario.
 func (w *World) Host(name, role, addr string) (*simnet.Host, error) {
