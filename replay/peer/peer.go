@@ -54,7 +54,8 @@ type Config struct {
 	Seed    uint64
 
 	Torrent *Torrent
-	Content []byte // nil: it has nothing yet
+	Content []byte   // nil: it has nothing yet
+	Have    Bitfield // the pieces of Content that it has; nil: all
 
 	Upload    int64 // bit/s, at most; 0: no limit
 	Pipeline  int   // requests that wait at a neighbour; 0: DefaultPipeline
@@ -155,9 +156,10 @@ func Start(cfg Config) (*Peer, error) {
 	t := cfg.Torrent
 	have := NewBitfield(len(t.Pieces))
 	content := make([]byte, t.Length)
-	if cfg.Content != nil {
-		copy(content, cfg.Content)
-		for i := range t.Pieces {
+	for i := range t.Pieces {
+		if cfg.Content != nil && (cfg.Have == nil || cfg.Have.Has(i)) {
+			at := i * t.PieceLength
+			copy(content[at:at+t.pieceLen(i)], cfg.Content[at:])
 			have.Set(i)
 		}
 	}

@@ -3,6 +3,7 @@ package bittorrent
 import (
 	"context"
 	"fmt"
+	"math/rand/v2"
 	"time"
 
 	"github.com/wiretale/wiretale/replay/peer"
@@ -20,11 +21,13 @@ var FreeRider = scenarios.Scenario{
 }
 
 const (
-	riderPieces = 12      // less than in bt-swarm: there is one peer more
-	slowSeed    = 120_000 // bit/s: most must come from the leechers
+	riderPieces = 20
+	riderStart  = 8 // of them, drawn for each but the seed
+	riderSeed   = 80_000
 )
 
-// runFreeRider: the leechers leave when they have the file, so nobody but the
+// runFreeRider begins in the middle: leechers and rider have some pieces each,
+// so that most are interested in most others. The leechers leave when they have the file, so nobody but the
 // seed gives for nothing. The run is over when they are gone, whatever the
 // rider has by then.
 func runFreeRider(ctx context.Context, s *swarm) error {
@@ -33,7 +36,7 @@ func runFreeRider(ctx context.Context, s *swarm) error {
 	if err != nil {
 		return err
 	}
-	if _, err := s.add("seed", "has the file", 0, slowSeed); err != nil {
+	if _, err := s.add("seed", "has the file", 0, riderSeed); err != nil {
 		return err
 	}
 	rates := s.uploads(leechers)
@@ -53,12 +56,14 @@ func runFreeRider(ctx context.Context, s *swarm) error {
 	if err := s.serveTracker(tracker); err != nil {
 		return err
 	}
+	rnd := rand.New(rand.NewPCG(s.p.Seed, 0x7269646572)) // "rider"
 	for i, m := range s.members {
-		var content []byte
-		if i == 0 {
-			content = s.content
-		}
-		if err := s.start(m, content, func(c *peer.Config) { c.FreeRider = m == rider }); err != nil {
+		if err := s.start(m, s.content, func(c *peer.Config) {
+			c.FreeRider = m == rider
+			if i > 0 {
+				c.Have = s.share(rnd, riderStart)
+			}
+		}); err != nil {
 			return err
 		}
 		others, err := s.tell(ctx, m, "started", many)
@@ -71,4 +76,13 @@ func runFreeRider(ctx context.Context, s *swarm) error {
 		}
 	}
 	return s.finish(ctx, s.members[1:1+leechers], allLeave)
+}
+
+// share draws n pieces.
+func (s *swarm) share(rnd *rand.Rand, n int) peer.Bitfield {
+	has := peer.NewBitfield(len(s.torrent.Pieces))
+	for _, i := range rnd.Perm(len(s.torrent.Pieces))[:n] {
+		has.Set(i)
+	}
+	return has
 }

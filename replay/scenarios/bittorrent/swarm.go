@@ -31,8 +31,8 @@ const (
 	pieceCount = 16
 
 	seedUpload  = 160_000 // bit/s
-	leastUpload = 30_000
-	mostUpload  = 120_000
+	leastUpload = 40_000
+	mostUpload  = 160_000
 
 	// pipeline is less than peers mostly have, for there are few pieces.
 	pipeline = 3
