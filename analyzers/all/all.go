@@ -3,7 +3,9 @@ package all
 
 import (
 	"github.com/wiretale/wiretale/analyzers"
+	"github.com/wiretale/wiretale/analyzers/dnsresolution"
 	"github.com/wiretale/wiretale/analyzers/dnstransaction"
+	"github.com/wiretale/wiretale/analyzers/holhttp1"
 	"github.com/wiretale/wiretale/analyzers/holtcp"
 	"github.com/wiretale/wiretale/analyzers/httpconnections"
 	"github.com/wiretale/wiretale/analyzers/httptransaction"
@@ -18,7 +20,9 @@ func Questions() []analyzers.Question {
 		rtt.Question,
 		loss.Question,
 		holtcp.Question,
+		holhttp1.Question,
 		dnstransaction.Question,
+		dnsresolution.Question,
 		httptransaction.Question,
 		httpconnections.Question,
 		mix.Question,
