@@ -211,7 +211,7 @@ func forgery(id uint16) *mdns.Msg {
 const (
 	amplified = 12 // queries with the victim's address
 	bots      = 2
-	perBot    = 30 // random names
+	perBot    = 20 // random names
 	every     = 10 * time.Millisecond
 
 	victimAddr = "10.0.9.9"

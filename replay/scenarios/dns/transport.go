@@ -108,7 +108,9 @@ var TCP = scenario("dns-tcp",
 			qtype uint16
 			n     int // records
 		}{
-			{h.client, "keys.example.test", mdns.TypeTXT, longTexts},
+			{h.client, "keys-1.example.test", mdns.TypeTXT, longTexts},
+			{h.client, "keys-2.example.test", mdns.TypeTXT, longTexts},
+			{h.client, "keys-3.example.test", mdns.TypeTXT, longTexts},
 			{&dnsnet.Client{W: w, Host: old, First: 4 * w.Patience()}, "cluster.example.test", mdns.TypeA, longAddresses},
 			{h.client, "cluster.example.test", mdns.TypeA, longAddresses},
 		} {
@@ -127,7 +129,8 @@ var TCP = scenario("dns-tcp",
 	})
 
 const (
-	longTexts     = 12 // of 200 bytes
+	longNames     = 3
+	longTexts     = 7 // of 200 bytes, for each of them
 	longAddresses = 40
 )
 
@@ -135,8 +138,10 @@ const (
 func longZone() string {
 	var b strings.Builder
 	b.WriteString(exampleZone)
-	for i := range longTexts {
-		fmt.Fprintf(&b, "keys.example.test. TXT \"k=%02d; p=%s\"\n", i, strings.Repeat(string(rune('a'+i)), 190))
+	for n := range longNames {
+		for i := range longTexts {
+			fmt.Fprintf(&b, "keys-%d.example.test. TXT \"k=%02d; p=%s\"\n", n+1, i, strings.Repeat(string(rune('a'+i)), 190))
+		}
 	}
 	for i := range longAddresses {
 		fmt.Fprintf(&b, "cluster.example.test. A 198.51.100.%d\n", 100+i)
