@@ -14,7 +14,7 @@ var Want = events.SetOf(
 	events.KindIMAPCommand, events.KindIMAPResponse, events.KindFTPCommand, events.KindFTPReply, events.KindFTPData,
 	events.KindMailMessage, events.KindBitTorrentHandshake, events.KindBitTorrentMessage,
 	events.KindTrackerRequest, events.KindTrackerResponse, events.KindDHTMessage,
-	events.KindTLSClientHello, events.KindTLSServerHello, events.KindTCPRetransmission, events.KindFlowEnd,
+	events.KindTLSClientHello, events.KindTLSServerHello, events.KindTCPRetransmission, events.KindTCPOutOfOrder, events.KindTCPLost, events.KindFlowEnd,
 )
 
 // Reader turns events into messages. Its zero value is ready. Events must come
@@ -22,7 +22,7 @@ var Want = events.SetOf(
 type Reader struct {
 	out   []Message
 	http  map[httpSide]*httpTurn
-	again map[oneSide]int64 // bytes that were sent again
+	again map[oneSide]*sentAgain
 }
 
 // oneSide is one direction of a conversation.
@@ -119,12 +119,14 @@ func (r *Reader) Event(e *events.Event) {
 	case *events.TLSClientHello, *events.TLSServerHello:
 		from(r.add(e, truth.TLSHello), client)
 	case *events.TCPSegment:
-		if b.Mark == events.KindTCPRetransmission {
-			if r.again == nil {
-				r.again = map[oneSide]int64{}
-			}
-			r.again[oneSide{e.Key(), e.From}] += b.Bytes
+		k := oneSide{e.Key(), e.From}
+		if r.again == nil {
+			r.again = map[oneSide]*sentAgain{}
 		}
+		if r.again[k] == nil {
+			r.again[k] = new(sentAgain)
+		}
+		r.again[k].segment(b)
 	case *events.FlowEnd:
 		r.end(e, b)
 	}
@@ -229,7 +231,10 @@ func (r *Reader) end(e *events.Event, b *events.FlowEnd) {
 		return
 	}
 	for from, bytes := range [2]uint64{b.ClientBytes, b.ServerBytes} {
-		n := int64(bytes) - r.again[oneSide{e.Key(), events.Dir(from)}]
+		n := int64(bytes)
+		if a := r.again[oneSide{e.Key(), events.Dir(from)}]; a != nil {
+			n -= a.bytes
+		}
 		if n > 0 {
 			object(r.add(e, truth.Encrypted), from == int(events.FromClient), &truth.Object{Bytes: n, SHA256: unknown})
 		}
