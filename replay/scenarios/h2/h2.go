@@ -80,7 +80,7 @@ const siteName = "www.example.test"
 // What the site has.
 const (
 	pagePath   = "/"
-	largePath  = "/large.png"
+	largePath  = "/large.bin"
 	stylePath  = "/style.css"
 	scriptPath = "/script.js"
 	logoPath   = "/logo.svg"
@@ -145,16 +145,13 @@ func (s *site) build(p scenarios.Params, v variant) error {
 	if v == lossy {
 		size = smallLossySize
 	}
-	contents, err := makeContents(p.Seed, size)
-	if err != nil {
-		return err
-	}
 	there, back := p.Path(p.RTT), p.Path(p.RTT)
 	if v == lossy && p.Loss == 0 {
 		s.loss = multiplex.LoseOne(lostSegment, s.Now)
 		back.Drop = s.loss.Drop
 	}
-	if s.origin, err = s.Origin("web", siteName, webAddr, there, back, contents); err != nil {
+	var err error
+	if s.origin, err = s.Origin("web", siteName, webAddr, there, back, makeContents(p.Seed, size)); err != nil {
 		return err
 	}
 	var scheduler func() http2.WriteScheduler
@@ -176,21 +173,17 @@ func (s *site) build(p scenarios.Params, v variant) error {
 }
 
 // makeContents makes the site up: the same for the same seed.
-func makeContents(seed uint64, size int) (map[string]multiplex.Content, error) {
+func makeContents(seed uint64, size int) map[string]multiplex.Content {
 	m := multiplex.NewMaker(seed, 0x6832) // "h2"
-	large, err := m.PNG(largeSize)
-	if err != nil {
-		return nil, err
-	}
 	return map[string]multiplex.Content{
 		pagePath: {Type: "text/html; charset=utf-8", Body: []byte("<!DOCTYPE html>\n<html lang=\"en\">\n<head><meta charset=\"utf-8\"><title>One large, three small</title>\n" +
 			"<link rel=\"stylesheet\" href=\"" + stylePath + "\"><script src=\"" + scriptPath + "\"></script></head>\n" +
-			"<body><img src=\"" + logoPath + "\" alt=\"Logo\"><img src=\"" + largePath + "\" alt=\"Noise\"></body>\n</html>\n")},
-		largePath:  large,
+			"<body><img src=\"" + logoPath + "\" alt=\"Logo\"><a href=\"" + largePath + "\">Noise</a></body>\n</html>\n")},
+		largePath:  m.Noise(largeSize),
 		stylePath:  m.CSS(size),
 		scriptPath: m.JS(size),
 		logoPath:   m.SVG(size),
-	}, nil
+	}
 }
 
 // fetch asks for the large object and, right behind, for the small ones.

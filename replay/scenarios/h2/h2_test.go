@@ -22,7 +22,7 @@ func TestMultiplex(t *testing.T) {
 	if len(r.Truth.Connections) != 1 {
 		t.Errorf("%d connections", len(r.Truth.Connections))
 	}
-	if got := finished(t, r); got[3] != "/large.png" {
+	if got := finished(t, r); got[3] != "/large.bin" {
 		t.Errorf("finished in the order %v", got)
 	}
 	// Frames of several streams are mixed: a small one is whole between two
@@ -77,7 +77,7 @@ func TestMultiplexTLS(t *testing.T) {
 	if len(r.Truth.Protected) != 8 || len(r.Truth.Messages) != 4 {
 		t.Errorf("%d messages under TLS and %d in clear", len(r.Truth.Protected), len(r.Truth.Messages))
 	}
-	r.CheckDecrypted(t, `http2.headers.path`, "http2.headers.path", "/large.png", "/style.css", "/script.js", "/logo.svg")
+	r.CheckDecrypted(t, `http2.headers.path`, "http2.headers.path", "/large.bin", "/style.css", "/script.js", "/logo.svg")
 }
 
 func TestPriority(t *testing.T) {
@@ -89,7 +89,7 @@ func TestPriority(t *testing.T) {
 	r.Check(t)
 	r.CheckRTT(t)
 	count(t, r, 4)
-	if got, want := finished(t, r), []string{"/style.css", "/script.js", "/logo.svg", "/large.png"}; !slices.Equal(got, want) {
+	if got, want := finished(t, r), []string{"/style.css", "/script.js", "/logo.svg", "/large.bin"}; !slices.Equal(got, want) {
 		t.Errorf("finished in the order %v", got)
 	}
 	var frames []string

@@ -25,7 +25,7 @@ const (
 	siteName = "www.example.test"
 
 	// As in h2-loss, so that the two can be laid side by side.
-	largePath = "/large.png"
+	largePath = "/large.bin"
 	largeSize = 56_000
 	smallSize = 14_000
 
@@ -52,17 +52,13 @@ func play(ctx context.Context, p scenarios.Params) (*scenarios.Result, error) {
 }
 
 func visit(ctx context.Context, w *multiplex.World) error {
-	contents, err := makeContents(w.Params.Seed)
-	if err != nil {
-		return err
-	}
 	there, back := w.Params.Path(w.Params.RTT), w.Params.Path(w.Params.RTT)
 	var loss *multiplex.LostOne
 	if w.Params.Loss == 0 {
 		loss = multiplex.LoseOne(lostDatagram, w.Now)
 		back.Drop = loss.Drop
 	}
-	origin, err := w.Origin("web", siteName, webAddr, there, back, contents)
+	origin, err := w.Origin("web", siteName, webAddr, there, back, makeContents(w.Params.Seed))
 	if err != nil {
 		return err
 	}
@@ -86,16 +82,12 @@ func visit(ctx context.Context, w *multiplex.World) error {
 }
 
 // makeContents makes the site up: the same for the same seed.
-func makeContents(seed uint64) (map[string]multiplex.Content, error) {
+func makeContents(seed uint64) map[string]multiplex.Content {
 	m := multiplex.NewMaker(seed, 0x6833) // "h3"
-	large, err := m.PNG(largeSize)
-	if err != nil {
-		return nil, err
-	}
 	return map[string]multiplex.Content{
-		largePath: large,
+		largePath: m.Noise(largeSize),
 		small[0]:  m.CSS(smallSize),
 		small[1]:  m.JS(smallSize),
 		small[2]:  m.SVG(smallSize),
-	}, nil
+	}
 }

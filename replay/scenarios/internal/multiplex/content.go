@@ -38,6 +38,15 @@ func (m *Maker) PNG(size int) (Content, error) {
 	return Content{Type: "image/png", Body: file.Bytes()}, nil
 }
 
+// Noise is a file that no program takes for anything else.
+func (m *Maker) Noise(size int) Content {
+	b := make([]byte, size)
+	for i := range b {
+		b[i] = byte(m.rnd.Uint32())
+	}
+	return Content{Type: "application/octet-stream", Body: b}
+}
+
 var properties = []string{"color", "background-color", "border-color", "outline-color", "caret-color", "fill", "stroke"}
 
 // CSS is a valid style sheet of about so many bytes.

@@ -16,10 +16,18 @@ import (
 	"github.com/wiretale/wiretale/replay/witness"
 )
 
+// udpHeaders are those of IPv6 and UDP, in bytes.
+const udpHeaders = 40 + 8
+
 // quicConfig is that of both ends. Probing for a larger MTU is off: probes
 // that are lost on purpose would be lost packets of the capture.
 func (w *World) quicConfig() *quic.Config {
+	size := uint16(1280) // the library's choice
+	if mtu := w.Params.MTU; mtu != 0 {
+		size = uint16(min(uint32(size), mtu-udpHeaders)) // RFC 9000 section 14: never in fragments
+	}
 	return &quic.Config{
+		InitialPacketSize:       size,
 		HandshakeIdleTimeout:    w.Limit(),
 		MaxIdleTimeout:          w.Limit(),
 		DisablePathMTUDiscovery: true,
