@@ -11,10 +11,12 @@ import (
 	"github.com/wiretale/wiretale/replay/scenarios/h3"
 	"github.com/wiretale/wiretale/replay/scenarios/hosting"
 	"github.com/wiretale/wiretale/replay/scenarios/http1"
+	"github.com/wiretale/wiretale/replay/scenarios/imap"
 	"github.com/wiretale/wiretale/replay/scenarios/page"
 	"github.com/wiretale/wiretale/replay/scenarios/pop3"
 	"github.com/wiretale/wiretale/replay/scenarios/proxycache"
 	"github.com/wiretale/wiretale/replay/scenarios/smtp"
+	"github.com/wiretale/wiretale/replay/scenarios/streaming"
 	"github.com/wiretale/wiretale/replay/scenarios/visit"
 )
 
@@ -27,9 +29,10 @@ var Scenarios = []scenarios.Scenario{
 	http1.NonPersistent, http1.Persistent, http1.Parallel, http1.Pipelined,
 	conditional.Scenario, proxycache.Scenario, cookies.Scenario,
 	hosting.VHosts, hosting.CDN,
+	streaming.DASH, streaming.HLS,
 	h2.Multiplex, h2.MultiplexTLS, h2.Priority, h2.Push, h2.Loss,
 	h3.Loss,
 	smtp.One, smtp.Many, smtp.STARTTLS, smtp.MIME, smtp.Relay,
-	pop3.Keep, pop3.Delete,
+	pop3.Keep, pop3.Delete, imap.Scenario,
 	bittorrent.Swarm, bittorrent.DHT, bittorrent.UDPTracker, bittorrent.FreeRider, bittorrent.Versus,
 }
