@@ -100,7 +100,7 @@ func (p *Peer) rechoke(now time.Time, atRound bool) {
 		for i, r := range list {
 			rates[i] = truth.Rate{Host: r.n.name, Bits: r.rate}
 		}
-		p.choose(truth.Choice{Time: now, What: "round", Why: p.tell(list, want), Rates: rates})
+		p.choose(truth.Choice{Time: now, What: "round", Why: p.tell(list, want, now), Rates: rates})
 	}
 	for i, r := range list {
 		p.settle(r.n, want[r.n], p.reason(r, i, len(list), want[r.n], why, seeding, now), now)
@@ -189,14 +189,22 @@ func (p *Peer) reason(r ranked, rank, of int, s slot, lucky string, seeding bool
 }
 
 // tell is a round in words.
-func (p *Peer) tell(list []ranked, want map[*neighbour]slot) string {
+func (p *Peer) tell(list []ranked, want map[*neighbour]slot, now time.Time) string {
 	var parts [3][]string
+	var snubbed []string
 	for _, r := range list {
 		parts[want[r.n]] = append(parts[want[r.n]], r.n.name)
+		if !p.picker.complete() && p.snubbed(r.n, now) {
+			snubbed = append(snubbed, r.n.name)
+		}
 	}
-	return "unchoked: " + strings.Join(parts[regular], ", ") +
+	why := "unchoked: " + strings.Join(parts[regular], ", ") +
 		"; optimistic: " + strings.Join(parts[optimistic], ", ") +
 		"; choked: " + strings.Join(parts[choked], ", ")
+	if len(snubbed) > 0 {
+		why += "; snubbed by: " + strings.Join(snubbed, ", ")
+	}
+	return why
 }
 
 // settle gives n a slot, and says so where it changes.
