@@ -38,8 +38,8 @@ type Value struct {
 	Unfilled      uint64 `json:"unfilled,omitzero"`
 	UnfilledBytes int64  `json:"unfilled_bytes,omitzero"`
 
-	// Responses that waited: how many, and for how long altogether behind a
-	// hole in other bytes, and in their own.
+	// Responses, and streams of HTTP/2, that waited: how many, and for how long
+	// altogether behind a hole in other bytes, and in their own.
 	Messages uint64          `json:"messages,omitzero"`
 	Other    events.Duration `json:"other,omitzero"`
 	Own      events.Duration `json:"own,omitzero"`
@@ -53,7 +53,7 @@ type Value struct {
 	Filter string   `json:"filter"`
 }
 
-// Message is one response that waited.
+// Message is one response, or stream of HTTP/2, that waited.
 type Message struct {
 	HTTPStream   uint64          `json:"http_stream"`
 	RequestFrame uint64          `json:"request_frame,omitzero"`
@@ -66,7 +66,7 @@ type Message struct {
 type fold struct{ pending int }
 
 func (*fold) Kinds() []events.Kind {
-	return []events.Kind{events.KindTCPHOL, events.KindHTTPResponse, events.KindHTTPBody, events.KindFlowEnd}
+	return []events.Kind{events.KindTCPHOL, events.KindHTTPResponse, events.KindHTTPBody, events.KindHTTP2Frame, events.KindFlowEnd}
 }
 
 func (*fold) Key(e *events.Event) (events.StreamKey, bool) {
@@ -81,6 +81,9 @@ func (*fold) Over(e *events.Event) bool {
 }
 
 func (f *fold) Step(_ events.StreamKey, s *state, e *events.Event, _ analyzers.Emit) {
+	if f.onStreams(s, e) {
+		return
+	}
 	switch b := e.Body.(type) {
 	case *events.TCPHOL:
 		f.side(s, e).waited(b, e)
@@ -129,6 +132,9 @@ func (f *fold) Close(k events.StreamKey, s *state, emit analyzers.Emit) {
 		d.settle()
 		for i := range d.live {
 			d.finish(&d.live[i])
+		}
+		if h := s.streams[dir]; h != nil {
+			h.finish(d)
 		}
 		v := Value{
 			Side: dir.String(), Client: client.String(), Server: server.String(),

@@ -11,8 +11,9 @@ import (
 // one; so until the first wait only what a wait would need is kept: the
 // response that is open, or was completed in the frame of the last event.
 type state struct {
-	quiet quiet
-	loud  *loud // from the first wait on, and where quiet does not suffice
+	quiet   quiet
+	loud    *loud       // from the first wait on, and where quiet does not suffice
+	streams [2]*streams // of HTTP/2
 }
 
 // loud is a flow with a wait.
