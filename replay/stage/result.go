@@ -115,6 +115,21 @@ func (c *Conversation) Message(kind truth.Kind, from events.Dir, a, b int) (trut
 	return m, nil
 }
 
+// Empty is a message of no bytes: it is over when its sender closes the
+// connection, and was heard when the other one does.
+func (c *Conversation) Empty(kind truth.Kind, from events.Dir) truth.Message {
+	id := c.ID
+	m := truth.Message{Kind: kind, Transport: "tcp", Client: c.Client, Server: c.Server, Connection: &id}
+	client := truth.End{Host: c.clientName, Start: c.ClientClosed, End: c.ClientClosed}
+	server := truth.End{Host: c.serverName, Start: c.ServerClosed, End: c.ServerClosed}
+	if from == events.FromClient {
+		m.Sender, m.Receiver = client, server
+	} else {
+		m.Sender, m.Receiver = server, client
+	}
+	return m
+}
+
 // Of is an object with its sum.
 func Of(name string, b []byte) *truth.Object {
 	sum := sha256.Sum256(b)

@@ -7,6 +7,7 @@ import (
 	"github.com/wiretale/wiretale/replay/scenarios/conditional"
 	"github.com/wiretale/wiretale/replay/scenarios/cookies"
 	"github.com/wiretale/wiretale/replay/scenarios/dns"
+	"github.com/wiretale/wiretale/replay/scenarios/ftp"
 	"github.com/wiretale/wiretale/replay/scenarios/h2"
 	"github.com/wiretale/wiretale/replay/scenarios/h3"
 	"github.com/wiretale/wiretale/replay/scenarios/hosting"
@@ -34,5 +35,6 @@ var Scenarios = []scenarios.Scenario{
 	h3.Loss,
 	smtp.One, smtp.Many, smtp.STARTTLS, smtp.MIME, smtp.Relay,
 	pop3.Keep, pop3.Delete, imap.Scenario,
+	ftp.Active, ftp.Passive,
 	bittorrent.Swarm, bittorrent.DHT, bittorrent.UDPTracker, bittorrent.FreeRider, bittorrent.Versus,
 }
