@@ -120,3 +120,9 @@ func ObjectsOf(base string, page []byte) ([]string, error) {
 		}
 	}
 }
+
+// Fetch gets one URL over one lane, without cookies.
+func Fetch(ctx context.Context, lane http.RoundTripper, agent, url string) (*Page, error) {
+	b := &Browser{Lanes: []http.RoundTripper{lane}, Agent: agent}
+	return b.Get(ctx, 0, url, "")
+}
