@@ -102,9 +102,15 @@ func (c *client) prefers(path string, p http2.PriorityParam) {
 		Why: fmt.Sprintf("weight %d, depends on stream %d", int(p.Weight)+1, p.StreamDep)})
 }
 
-// receive reads until all responses are whole.
-func (c *client) receive() error {
-	for len(c.open) > 0 {
+// receive reads until the response on a stream is whole; 0: all responses.
+func (c *client) receive(stream uint32) error {
+	waits := func() bool {
+		if stream == 0 {
+			return len(c.open) > 0
+		}
+		return c.open[stream] != nil
+	}
+	for waits() {
 		f, err := c.framer.ReadFrame()
 		if err != nil {
 			return err
@@ -222,22 +228,31 @@ func (s *site) prioritize(ctx context.Context) error {
 	); err != nil {
 		return errors.Join(err, c.conn.Close())
 	}
-	if err := c.receive(); err != nil {
+	if err := c.receive(0); err != nil {
 		return errors.Join(err, c.conn.Close())
 	}
 	multiplex.Finished(s.World, c.calls)
 	return c.bye(0)
 }
 
-// takePushes asks for the page and for the large object that it shows; the
-// server knows what else the page needs.
+// takePushes asks for the page, and when that is there for the large object
+// that it shows. What else the page needs the server knew before.
 func (s *site) takePushes(ctx context.Context) error {
 	c, err := s.dial(ctx, true)
 	if err != nil {
 		return err
 	}
-	if err := errors.Join(c.get(pagePath, http2.PriorityParam{}), c.get(largePath, http2.PriorityParam{}), c.receive()); err != nil {
-		return errors.Join(err, c.conn.Close())
+	none := http2.PriorityParam{}
+	steps := []func() error{
+		func() error { return c.get(pagePath, none) },
+		func() error { return c.receive(1) },
+		func() error { return c.get(largePath, none) },
+		func() error { return c.receive(0) },
+	}
+	for _, step := range steps {
+		if err := step(); err != nil {
+			return errors.Join(err, c.conn.Close())
+		}
 	}
 	multiplex.Finished(s.World, c.calls)
 	return c.bye(uint32(2 * len(small)))

@@ -159,6 +159,7 @@ func (s *site) build(p scenarios.Params, v variant) error {
 	case prioritized:
 		// RFC 7540 section 5.3; the library's own choice follows RFC 9218.
 		scheduler = func() http2.WriteScheduler { return http2.NewPriorityWriteScheduler(nil) }
+		s.origin.Slice = largeSize // all of a response waits, so that only priority decides
 	case pushed:
 		s.origin.Pushes = map[string][]string{pagePath: small}
 	}

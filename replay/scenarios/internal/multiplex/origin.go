@@ -1,7 +1,6 @@
 package multiplex
 
 import (
-	"bytes"
 	"crypto/tls"
 	"errors"
 	"fmt"
@@ -10,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"slices"
 	"strconv"
 	"sync"
 	"time"
@@ -39,6 +39,10 @@ type Origin struct {
 	// Think is how long the server needs until a response is ready; nil: no
 	// time at all.
 	Think func(path string) time.Duration
+	// Slice is how many bytes the server writes at a time; 0: so few that
+	// streams take turns often. What it has written waits for its turn; what it
+	// has not is not waiting yet.
+	Slice int
 
 	w        *World
 	addr     netip.Addr
@@ -195,9 +199,8 @@ func (o *Origin) tlsConfig(alpn string) (*tls.Config, error) {
 	}, nil
 }
 
-// slice is how much a server writes at a time: less than HTTP/2 puts into a
-// frame, so that streams take turns often.
-const slice = 4096
+// defaultSlice is less than HTTP/2 puts into a frame.
+const defaultSlice = 4096
 
 // handler answers the requests of one connection.
 func (o *Origin) handler(e ends) http.Handler {
@@ -236,9 +239,12 @@ func (o *Origin) answer(e ends, rw http.ResponseWriter, r *http.Request) {
 	h.Set("Cache-Control", "max-age=3600")
 	start := w.Now()
 	rw.WriteHeader(status)
-	body := bytes.NewReader(c.Body)
-	for body.Len() > 0 {
-		if _, err := io.CopyN(rw, body, int64(min(slice, body.Len()))); err != nil {
+	size := o.Slice
+	if size == 0 {
+		size = defaultSlice
+	}
+	for part := range slices.Chunk(c.Body, size) {
+		if _, err := rw.Write(part); err != nil {
 			return // the client sees it missing
 		}
 	}
