@@ -20,7 +20,7 @@ var verbs = map[string]map[string]int{
 
 func TestScenarios(t *testing.T) {
 	for i, s := range ftp.All {
-		for _, o := range []replay.Options{{Seed: 3}, {Seed: 4, At: "server", RTT: 60 * time.Millisecond}} {
+		for _, o := range []replay.Options{{Seed: 3}, {Seed: 4, At: "server", RTT: 60 * time.Millisecond}, {Seed: 5, At: "middle", RTT: 10 * time.Millisecond, Loss: 0.02}} {
 			t.Run(s.Name+"/"+o.At, func(t *testing.T) {
 				t.Parallel()
 				if testing.Short() && (i > 0 || o.At != "") {

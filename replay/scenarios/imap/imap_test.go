@@ -10,7 +10,7 @@ import (
 )
 
 func TestScenario(t *testing.T) {
-	for _, o := range []replay.Options{{Seed: 3}, {Seed: 4, At: "middle"}, {Seed: 5, At: "server", RTT: 100 * time.Millisecond}} {
+	for _, o := range []replay.Options{{Seed: 3}, {Seed: 4, At: "middle", RTT: 10 * time.Millisecond, Loss: 0.02}, {Seed: 5, At: "server", RTT: 100 * time.Millisecond}} {
 		t.Run(o.At, func(t *testing.T) {
 			t.Parallel()
 			if testing.Short() && o.At != "" {

@@ -22,7 +22,7 @@ var counts = map[string]map[truth.Kind]int{
 
 func TestScenarios(t *testing.T) {
 	for i, s := range pop3.All {
-		for _, o := range []replay.Options{{Seed: 3}, {Seed: 4, At: "server", RTT: 100 * time.Millisecond}} {
+		for _, o := range []replay.Options{{Seed: 3}, {Seed: 4, At: "server", RTT: 100 * time.Millisecond}, {Seed: 5, At: "middle", RTT: 10 * time.Millisecond, Loss: 0.02}} {
 			t.Run(s.Name+"/"+o.At, func(t *testing.T) {
 				t.Parallel()
 				if testing.Short() && (i > 0 || o.At != "") {

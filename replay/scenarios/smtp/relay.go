@@ -214,8 +214,11 @@ func (m *mail) offer(c *client, exchanger string, j job) error {
 // knock calls an exchanger, and gives up before the host's stack would send
 // its SYN again where the way is short.
 func (m *mail) knock(ctx context.Context, out *stage.Actor, to netip.Addr) (*client, error) {
-	const patience = 700 * time.Millisecond
-	ctx, cancel := context.WithTimeout(ctx, patience+4*m.Params.RTT)
+	patience := 700*time.Millisecond + 4*m.Params.RTT
+	if m.Params.Loss > 0 {
+		patience = 10 * time.Second // SYNs get lost
+	}
+	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	return m.call(ctx, out, "mail."+sender, netip.AddrPortFrom(to, portMail), nil, nil)
 }

@@ -87,6 +87,7 @@ func TestParameters(t *testing.T) {
 		"server":  {Seed: 1, At: "server", RTT: 10 * time.Millisecond},
 		"middle":  {Seed: 2, At: "middle", RTT: 20 * time.Millisecond},
 		"another": {Seed: 3, RTT: 100 * time.Millisecond},
+		"lossy":   {Seed: 4, RTT: 10 * time.Millisecond, Loss: 0.03, Jitter: 2 * time.Millisecond},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
