@@ -22,21 +22,79 @@ import (
 // Truth is what truly happened in a scenario.
 type Truth = truth.Truth
 
-// MaxRTT is the longest round-trip time that can be asked for: a scenario runs
-// in real time.
-const MaxRTT = 10 * time.Second
+// The bounds of what can be asked for.
+const (
+	MaxRTT       = 10 * time.Second // a scenario runs in real time
+	MinRate      = 1_000            // bit/s
+	MaxRate      = 100_000_000_000
+	MaxLoss      = 0.5 // beyond it nothing gets through in a time worth waiting for
+	MaxTimeScale = 10_000
+)
 
 // ErrUnknown says that there is no scenario of that name.
 var ErrUnknown = errors.New("no such scenario")
+
+// ErrOptions says that something was asked for that cannot be.
+var ErrOptions = errors.New("this cannot be played")
 
 // Options of one run. The zero value asks for nothing to be written.
 type Options struct {
 	Out   io.Writer // gets the capture as pcapng; nil for none
 	Truth io.Writer // gets the truth as JSON; nil for none
 
+	Keys    io.Writer // gets the secrets of TLS and QUIC as an NSS key log; nil for none
+	Summary io.Writer // gets what happened, in words; nil for none
+
 	RTT  time.Duration // to the main server of the scenario; 0 leaves the choice to it
 	Seed uint64        // of all that is made up: contents, ports, identifiers
 	At   string        // capture point: client (also ""), server or middle
+
+	// The main link, each direction; 0 leaves the choice to the scenario.
+	Rate    int64         // bit/s of whole frames
+	Loss    float64       // share of packets lost, 0 to MaxLoss
+	Jitter  time.Duration // at most so much more delay
+	Reorder float64       // share of packets that the next one overtakes
+	MTU     uint32        // bytes of the largest IP packet
+
+	TimeScale float64 // seconds of the scenario's own timers in one second; 0 leaves the choice to it
+	TLS       bool    // what can also go in clear goes under TLS
+
+	Version string // of the program, for the capture's comment
+}
+
+// params checks o and gives what the scenario is to be played with.
+func (o *Options) params(s *scenarios.Scenario) (scenarios.Params, error) {
+	p := scenarios.Params{RTT: o.RTT, Seed: o.Seed, Rate: o.Rate, Loss: o.Loss, Jitter: o.Jitter, Reorder: o.Reorder,
+		MTU: o.MTU, TimeScale: o.TimeScale, TLS: o.TLS}
+	if p.RTT == 0 {
+		p.RTT = s.RTT
+	}
+	switch {
+	case p.RTT < 0 || p.RTT > MaxRTT:
+		return p, badf("an RTT of %s is not between 0 and %s", o.RTT, MaxRTT)
+	case p.Rate != 0 && (p.Rate < MinRate || p.Rate > MaxRate):
+		return p, badf("a rate of %d bit/s is not between %s and %s", p.Rate, RateText(MinRate), RateText(MaxRate))
+	case !(p.Loss >= 0 && p.Loss <= MaxLoss):
+		return p, badf("a loss of %s is not between 0%% and %s", ShareText(p.Loss), ShareText(MaxLoss))
+	case p.Jitter < 0 || p.Jitter > MaxRTT:
+		return p, badf("a jitter of %s is not between 0 and %s", p.Jitter, MaxRTT)
+	case !(p.Reorder >= 0 && p.Reorder <= 1):
+		return p, badf("a reordering of %s is not between 0%% and 100%%", ShareText(p.Reorder))
+	case p.MTU != 0 && (p.MTU < simnet.MinMTU || p.MTU > simnet.MaxMTU):
+		return p, badf("an MTU of %d is not between %d and %d", p.MTU, simnet.MinMTU, simnet.MaxMTU)
+	case p.TimeScale != 0 && !(p.TimeScale > 0 && p.TimeScale <= MaxTimeScale):
+		return p, badf("a time scale of %g is not between 0 and %d", p.TimeScale, int(MaxTimeScale))
+	}
+	at, err := simnet.ParsePosition(o.At)
+	p.At = at
+	if err != nil {
+		return p, badf("a capture point is client, middle or server, not %q", o.At)
+	}
+	return p, nil
+}
+
+func badf(format string, args ...any) error {
+	return fmt.Errorf("%w: %s", ErrOptions, fmt.Sprintf(format, args...))
 }
 
 // Info is what a person chooses a scenario by.
@@ -55,9 +113,14 @@ func Names() []Info {
 	return out
 }
 
+// Help is what a person may read about a scenario before playing it; "" when
+// there is nothing.
+func Help(name string) string { return scenarios.Readme(name) }
+
 // Run plays a scenario in real time and writes its capture and its truth. It
 // leaves no goroutine behind. Timing differs by microseconds from run to run;
-// hosts, names, contents, ports and identifiers are those of the seed.
+// hosts, names, contents, ports and identifiers are those of the seed. An error
+// that is ErrUnknown or ErrOptions is the caller's.
 func Run(ctx context.Context, name string, o Options) error {
 	i := slices.IndexFunc(all.Scenarios, func(s scenarios.Scenario) bool { return s.Name == name })
 	if i < 0 {
@@ -65,36 +128,38 @@ func Run(ctx context.Context, name string, o Options) error {
 		for _, s := range all.Scenarios {
 			names = append(names, s.Name)
 		}
-		return fmt.Errorf("replay: %w: %q; there are: %s", ErrUnknown, name, strings.Join(names, ", "))
+		return fmt.Errorf("%w: %q; there are: %s", ErrUnknown, name, strings.Join(names, ", "))
 	}
 	s := all.Scenarios[i]
-
-	p := scenarios.Params{RTT: o.RTT, Seed: o.Seed}
-	if p.RTT == 0 {
-		p.RTT = s.RTT
-	}
-	if p.RTT < 0 || p.RTT > MaxRTT {
-		return fmt.Errorf("replay: an RTT of %s is not between 0 and %s", o.RTT, MaxRTT)
-	}
-	var err error
-	if p.At, err = simnet.ParsePosition(o.At); err != nil {
-		return fmt.Errorf("replay: %w", err)
+	p, err := o.params(&s)
+	if err != nil {
+		return err
 	}
 
 	r, err := s.Run(ctx, p)
 	if err != nil {
 		return fmt.Errorf("replay: %s: %w", name, err)
 	}
+	t := r.Truth
+	tell(&t, s, &p, &r.Recording)
 	if o.Out != nil {
-		if err := write(o.Out, s, p, r.Recording); err != nil {
+		if err := write(o.Out, s, p, r, o.Version); err != nil {
 			return fmt.Errorf("replay: writing the capture: %w", err)
 		}
 	}
 	if o.Truth != nil {
-		t := r.Truth
-		tell(&t, s, &p, &r.Recording)
 		if err := t.Write(o.Truth); err != nil {
 			return fmt.Errorf("replay: writing the truth: %w", err)
+		}
+	}
+	if o.Keys != nil {
+		if _, err := o.Keys.Write(r.Keys); err != nil {
+			return fmt.Errorf("replay: writing the keys: %w", err)
+		}
+	}
+	if o.Summary != nil {
+		if err := summarize(o.Summary, &s, &p, &t, &r.Recording, len(r.Keys) > 0); err != nil {
+			return fmt.Errorf("replay: writing the summary: %w", err)
 		}
 	}
 	return nil

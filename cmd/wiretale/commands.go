@@ -19,6 +19,8 @@ type command struct {
 	setup func(*call) func() error
 	// values are what completion offers for a flag.
 	values map[string]func() []string
+	// about is the help of what the arguments name; nil or "": there is none.
+	about func(args []string) string
 	// words are what completion offers as an argument; nil: files.
 	words func() []string
 }

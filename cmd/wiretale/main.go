@@ -125,6 +125,11 @@ func dispatch(ctx context.Context, args []string, stdin io.Reader, out *bufio.Wr
 	work := cmd.prepare(c)
 	switch err := c.flags.Parse(args); {
 	case errors.Is(err, pflag.ErrHelp):
+		if cmd.about != nil {
+			if text := cmd.about(args); text != "" {
+				fmt.Fprintf(out, "%s\n\n", text)
+			}
+		}
 		cmd.writeHelp(out, c.flags)
 		return nil
 	case err != nil:

@@ -3,8 +3,11 @@ package main
 import (
 	"bufio"
 	"errors"
+	"fmt"
 	"io"
 	"os"
+	"runtime/debug"
+	"strings"
 	"time"
 
 	"github.com/wiretale/wiretale/analyzers"
@@ -17,44 +20,129 @@ func replayCommand() *command {
 		name: "replay", args: "[SCENARIO]",
 		short: "make a capture whose truth is known",
 		long: `Replay lets real implementations talk over a simulated network, and writes the
-capture and what truly happened. Without a scenario it lists all.`,
+capture and what truly happened. Without a scenario it lists all; with one,
+--help tells what it shows.`,
 		examples: [][2]string{
-			{"wiretale replay", "the scenarios"},
+			{"wiretale replay --list", "the scenarios"},
+			{"wiretale replay page --help", "what one of them shows"},
 			{"wiretale replay page -w page.pcapng --truth page.json", "a web page with ten images"},
-			{"wiretale replay page --rtt 80ms -w - | wiretale analyze -", "the same, farther away, analyzed at once"},
+			{"wiretale replay page --rtt 80ms --loss 1% --rate 10mbit -w - | wiretale analyze -", "the same over a worse network, analyzed at once"},
 		},
-		words: scenarioNames,
+		words:  scenarioNames,
+		values: map[string]func() []string{"at": positions},
+		about:  aboutScenario,
 		setup: func(c *call) func() error {
-			capture := c.flags.StringP("write", "w", "", "`file` for the capture (- is standard output)")
-			truth := c.flags.String("truth", "", "`file` for the truth, in JSON")
-			var o replay.Options
-			c.flags.DurationVar(&o.RTT, "rtt", 0, "round-trip time to the main server (0: as the scenario says)")
-			c.flags.Uint64Var(&o.Seed, "seed", 0, "of contents, ports and identifiers")
-			c.flags.StringVar(&o.At, "at", "", "`place` of the capture: client, server or middle")
-			c.colorFlag()
-			return func() error {
-				switch {
-				case len(c.args) == 0 && *capture == "" && *truth == "":
-					return c.scenarios()
-				case len(c.args) != 1:
-					return usagef("want one scenario; wiretale replay lists them")
-				case *capture == "" && *truth == "":
-					return usagef("nothing to write: give -w FILE, --truth FILE, or both")
-				}
-				var captureFile, truthFile outputFile
-				if err := errors.Join(captureFile.open(*capture, c.stdout, &o.Out), truthFile.open(*truth, c.stdout, &o.Truth)); err != nil {
-					return errors.Join(err, captureFile.close(err), truthFile.close(err))
-				}
-				err := replay.Run(c.ctx, c.args[0], o)
-				err = errors.Join(err, captureFile.close(err), truthFile.close(err))
-				if errors.Is(err, replay.ErrUnknown) {
-					return usageError{err}
-				}
-				return err
-			}
+			var r replayFlags
+			r.define(c)
+			return func() error { return r.run(c) }
 		},
 	}
 }
+
+// replayFlags are the flags of replay.
+type replayFlags struct {
+	list                   bool
+	capture, truth, keylog string
+	o                      replay.Options
+}
+
+func (r *replayFlags) define(c *call) {
+	f, o := c.flags, &r.o
+	f.BoolVar(&r.list, "list", false, "list the scenarios")
+	f.StringVarP(&r.capture, "write", "w", "", "`file` for the capture (- is standard output)")
+	f.StringVar(&r.truth, "truth", "", "`file` for the truth, in JSON")
+	f.StringVar(&r.keylog, "keylog", "", "`file` for the secrets of TLS and QUIC (they are in the capture too)")
+	f.DurationVar(&o.RTT, "rtt", 0, "round-trip time to the main server (0: as the scenario says)")
+	f.Var(&textFlag[int64]{&o.Rate, replay.ParseRate, replay.RateText}, "rate", "`rate` of the main link each way: 10mbit, 1.54Mb/s, 500kbit (default: as the scenario says)")
+	f.Var(&textFlag[float64]{&o.Loss, replay.ParseShare, replay.ShareText}, "loss", "`share` of packets lost on the main link: 1%, 0.01")
+	f.DurationVar(&o.Jitter, "jitter", 0, "at most so much more delay on the main link; order is kept")
+	f.Var(&textFlag[float64]{&o.Reorder, replay.ParseShare, replay.ShareText}, "reorder", "`share` of packets on the main link that the next one overtakes")
+	f.Uint32Var(&o.MTU, "mtu", 0, "`bytes` of the largest IP packet (0: 1500)")
+	f.Float64Var(&o.TimeScale, "time-scale", 0, "`seconds` of the scenario's own timers in one second (0: as the scenario says)")
+	f.BoolVar(&o.TLS, "tls", false, "put what can also go in clear under TLS")
+	f.Uint64Var(&o.Seed, "seed", 0, "of contents, ports and identifiers")
+	f.StringVar(&o.At, "at", "", "`place` of the capture: client, server or middle")
+	c.colorFlag()
+}
+
+func (r *replayFlags) run(c *call) error {
+	nothing := r.capture == "" && r.truth == "" && r.keylog == ""
+	switch {
+	case r.list || len(c.args) == 0 && nothing:
+		return c.scenarios()
+	case len(c.args) != 1:
+		return usagef("want one scenario; wiretale replay --list names them")
+	case nothing:
+		return usagef("nothing to write: give -w FILE, --truth FILE, or both")
+	}
+	return r.write(c)
+}
+
+// write plays the scenario into files.
+func (r *replayFlags) write(c *call) error {
+	o := r.o
+	o.Version = version()
+	o.Summary = c.stdout
+	for _, path := range []string{r.capture, r.truth, r.keylog} {
+		if path == "-" {
+			o.Summary = c.stderr
+		}
+	}
+	var capture, truth, keys outputFile
+	err := errors.Join(capture.open(r.capture, c.stdout, &o.Out), truth.open(r.truth, c.stdout, &o.Truth), keys.open(r.keylog, c.stdout, &o.Keys))
+	if err == nil {
+		err = replay.Run(c.ctx, c.args[0], o)
+	}
+	err = errors.Join(err, capture.close(err), truth.close(err), keys.close(err))
+	if errors.Is(err, replay.ErrUnknown) || errors.Is(err, replay.ErrOptions) {
+		return usageError{err}
+	}
+	return err
+}
+
+// textFlag is a flag that is read from, and shown as, a text of its own.
+type textFlag[T comparable] struct {
+	to   *T
+	read func(string) (T, error)
+	show func(T) string
+}
+
+func (f *textFlag[T]) Set(s string) (err error) {
+	v, err := f.read(s)
+	if err == nil {
+		*f.to = v
+	}
+	return err
+}
+
+func (f *textFlag[T]) String() string {
+	var zero T
+	if f.to == nil || *f.to == zero {
+		return ""
+	}
+	return f.show(*f.to)
+}
+
+func (*textFlag[T]) Type() string { return "value" }
+
+// aboutScenario is the help of the scenario among args, if there is one.
+func aboutScenario(args []string) string {
+	for _, a := range args {
+		for _, s := range replay.Names() {
+			if s.Name != a {
+				continue
+			}
+			text := strings.TrimSpace(replay.Help(s.Name))
+			if text == "" {
+				text = s.Doc
+			}
+			return fmt.Sprintf("%s: %s\nRTT, where --rtt does not say: %s\n\n%s", s.Name, s.Doc, s.RTT, text)
+		}
+	}
+	return ""
+}
+
+func positions() []string { return []string{"client", "middle", "server"} }
 
 func scenarioNames() []string {
 	var names []string
@@ -108,4 +196,13 @@ func (o *outputFile) close(fault error) error {
 		return errors.Join(err, os.Remove(o.f.Name()))
 	}
 	return os.Rename(o.f.Name(), o.path)
+}
+
+// version is that of this program, "" where it is not known.
+func version() string {
+	info, ok := debug.ReadBuildInfo()
+	if !ok || info.Main.Version == "(devel)" {
+		return ""
+	}
+	return info.Main.Version
 }

@@ -77,7 +77,7 @@ func run(ctx context.Context, p scenarios.Params) (*scenarios.Result, error) {
 
 // build makes hosts and links.
 func (v *visit) build() (err error) {
-	v.net, err = simnet.New(simnet.Config{Seed: v.p.Seed, At: v.p.At})
+	v.net, err = simnet.New(simnet.Config{Seed: v.p.Seed, At: v.p.At, MTU: v.p.MTU})
 	if err != nil {
 		return err
 	}
@@ -101,13 +101,12 @@ func (v *visit) build() (err error) {
 	}
 	for _, l := range []struct {
 		server *simnet.Host
-		rtt    time.Duration
+		way    simnet.Path
 	}{
-		{v.dns, v.p.RTT / resolverNearer},
-		{v.web, v.p.RTT},
+		{v.dns, simnet.Path{Delay: v.p.RTT / resolverNearer / 2}},
+		{v.web, v.p.Path(v.p.RTT)},
 	} {
-		way := simnet.Path{Delay: l.rtt / 2}
-		if err = v.net.Connect(v.client, l.server, way, way); err != nil {
+		if err = v.net.Connect(v.client, l.server, l.way, l.way); err != nil {
 			return err
 		}
 	}
