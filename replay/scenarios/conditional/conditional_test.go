@@ -22,7 +22,7 @@ func TestConditional(t *testing.T) {
 		t.Skip("plays in real time")
 	}
 	t.Parallel()
-	r := replaytest.Run(t, "http-conditional", replay.Options{RTT: 20 * time.Millisecond, Seed: 3})
+	r := replaytest.Run(t, "http-conditional", replay.Options{RTT: 20 * time.Millisecond, Seed: 3, TimeScale: 4})
 	r.Check(t)
 	r.CheckRTT(t)
 	check(t, r.Truth)

@@ -21,7 +21,7 @@ func TestStreaming(t *testing.T) {
 	for _, name := range names {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			r := replaytest.Run(t, name, replay.Options{RTT: 20 * time.Millisecond, Seed: 3, TimeScale: 2})
+			r := replaytest.Run(t, name, replay.Options{RTT: 20 * time.Millisecond, Seed: 3, TimeScale: 4})
 			r.Check(t)
 			check(t, r.Truth)
 		})
