@@ -38,6 +38,7 @@ var onlyIn = map[string][]string{
 	"github.com/google/gopacket":    {"capture", "flows"},
 	"github.com/miekg/dns":          {"decoders/dns", "replay"},
 	"gvisor.dev/gvisor":             {"replay"},
+	"github.com/quic-go/quic-go":    {"replay"},
 	"github.com/spf13/pflag":        {"cmd"},
 	"golang.org/x/term":             {"cmd"},
 	"github.com/google/go-cmp":      {"decoders/decodertest", "analyzers/foldtest"},

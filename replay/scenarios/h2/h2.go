@@ -100,6 +100,10 @@ const (
 	// server has not yet handed over it can still put into another order.
 	sendBuffer = 16 << 10
 
+	// smallThink is how long the server of h2-priority needs for a small
+	// object: it has begun with the large one, and all three come to wait.
+	smallThink = 5 * time.Millisecond
+
 	// lostSegment is the large segment of the server that is lost: in the
 	// second flight, when all streams are under way.
 	lostSegment = 24
@@ -160,6 +164,12 @@ func (s *site) build(p scenarios.Params, v variant) error {
 		// RFC 7540 section 5.3; the library's own choice follows RFC 9218.
 		scheduler = func() http2.WriteScheduler { return http2.NewPriorityWriteScheduler(nil) }
 		s.origin.Slice = largeSize // all of a response waits, so that only priority decides
+		s.origin.Think = func(path string) time.Duration {
+			if path == largePath {
+				return 0
+			}
+			return smallThink
+		}
 	case pushed:
 		s.origin.Pushes = map[string][]string{pagePath: small}
 	}

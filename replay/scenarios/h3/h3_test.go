@@ -1,6 +1,7 @@
 package h3_test
 
 import (
+	"os/exec"
 	"testing"
 	"time"
 
@@ -23,6 +24,11 @@ func check(t *testing.T, r *replaytest.Recording) {
 	r.CheckHellos(t)
 	if len(r.Truth.Protected) != 8 || len(r.Truth.Messages) != 4 || len(r.Truth.Connections) != 0 {
 		t.Errorf("%d messages in QUIC, %d in clear, %d TCP connections", len(r.Truth.Protected), len(r.Truth.Messages), len(r.Truth.Connections))
+	}
+	if _, err := exec.LookPath("tshark"); err != nil {
+		t.Log("tshark is not installed: the keys are not tried")
+	} else if len(r.Tshark(t, "-Y", "http3.frame_type == 1 && ip.src == 198.51.100.80")) == 0 {
+		t.Error("with the keys in the capture, tshark finds no HEADERS of the server")
 	}
 }
 
