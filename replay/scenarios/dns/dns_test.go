@@ -3,6 +3,7 @@ package dns_test
 import (
 	"context"
 	"fmt"
+	"path/filepath"
 	"runtime"
 	"slices"
 	"strings"
@@ -49,6 +50,19 @@ func TestScenarios(t *testing.T) {
 			r := replaytest.Run(t, s.scenario.Name, replay.Options{RTT: 20 * time.Millisecond, Seed: 7, TimeScale: s.scale})
 			r.Check(t)
 			r.CheckRTT(t)
+			s.check(t, r)
+		})
+	}
+}
+
+// What is kept in pcaps was made with default parameters.
+func TestPcaps(t *testing.T) {
+	for _, s := range family {
+		t.Run(s.scenario.Name, func(t *testing.T) {
+			t.Parallel()
+			base := filepath.Join("..", "..", "..", "pcaps", s.scenario.Name)
+			r := replaytest.Open(t, base+".pcapng", base+".json")
+			r.Check(t)
 			s.check(t, r)
 		})
 	}
