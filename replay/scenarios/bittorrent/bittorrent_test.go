@@ -411,3 +411,17 @@ func checkRequests(t *testing.T, tr *truth.Truth) {
 		}
 	}
 }
+
+// The recorded files are what they were when they were made.
+func TestRecorded(t *testing.T) {
+	t.Parallel()
+	for _, name := range []string{"bt-swarm", "bt-dht", "bt-udp-tracker", "bt-free-rider", "p2p-vs-server"} {
+		r := replaytest.Open(t, "../../../pcaps/"+name+".pcapng", "../../../pcaps/"+name+".json")
+		r.Check(t)
+		r.CheckRTT(t)
+		checkPieces(t, r.Truth)
+		checkRarestFirst(t, r.Truth)
+		checkRounds(t, r.Truth)
+		checkRequests(t, r.Truth)
+	}
+}
