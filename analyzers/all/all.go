@@ -3,6 +3,7 @@ package all
 
 import (
 	"github.com/wiretale/wiretale/analyzers"
+	"github.com/wiretale/wiretale/analyzers/dnscache"
 	"github.com/wiretale/wiretale/analyzers/dnsresolution"
 	"github.com/wiretale/wiretale/analyzers/dnstransaction"
 	"github.com/wiretale/wiretale/analyzers/holhttp1"
@@ -23,6 +24,7 @@ func Questions() []analyzers.Question {
 		holhttp1.Question,
 		dnstransaction.Question,
 		dnsresolution.Question,
+		dnscache.Question,
 		httptransaction.Question,
 		httpconnections.Question,
 		mix.Question,

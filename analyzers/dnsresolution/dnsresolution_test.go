@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/wiretale/wiretale/analyzers"
 	"github.com/wiretale/wiretale/analyzers/foldtest"
@@ -19,77 +18,7 @@ const (
 	auth  = "198.51.100.53"
 )
 
-// story is a conversation between hosts: one packet a call.
-type story struct {
-	evs     []*events.Event
-	talks   map[string]foldtest.Talk
-	streams uint32
-}
-
-func (s *story) talk(from, to string, id uint16) foldtest.Talk {
-	if s.talks == nil {
-		s.talks = map[string]foldtest.Talk{}
-	}
-	k := fmt.Sprint(from, to, id)
-	t, ok := s.talks[k]
-	if !ok {
-		t = foldtest.UDP(s.streams, fmt.Sprintf("%s:%d", from, 20000+id), to+":53")
-		s.streams++
-		s.talks[k] = t
-	}
-	return t
-}
-
-func (s *story) frame() uint64 { return uint64(len(s.evs) + 1) }
-
-// q: from asks to "name type" under id, at ms.
-func (s *story) q(at float64, from, to string, id uint16, question string, flags ...string) {
-	m := &events.DNSMessage{ID: id, Opcode: "QUERY", Question: ask(question), RD: has(flags, "rd")}
-	s.evs = append(s.evs, s.talk(from, to, id).Client(s.frame(), ms(at), m))
-}
-
-// a: to answers. Flags are rd, ra, aa, tc, an rcode; records are "name type
-// data", those after "ns" and "add" in the other sections.
-func (s *story) a(at float64, from, to string, id uint16, question, flags string, records ...string) {
-	f := strings.Fields(flags)
-	m := &events.DNSMessage{ID: id, Opcode: "QUERY", Response: true, Rcode: "NOERROR", Question: ask(question),
-		RD: has(f, "rd"), RA: has(f, "ra"), AA: has(f, "aa"), TC: has(f, "tc")}
-	for _, x := range f {
-		if strings.ToUpper(x) == x {
-			m.Rcode = x
-		}
-	}
-	section := &m.Answer
-	for _, r := range records {
-		switch r {
-		case "ns":
-			section = &m.Authority
-			continue
-		case "add":
-			section = &m.Additional
-			continue
-		}
-		p := strings.SplitN(r, " ", 3)
-		*section = append(*section, events.DNSRecord{Name: p[0], Type: p[1], Class: "IN", TTL: 300, Data: p[2]})
-	}
-	s.evs = append(s.evs, s.talk(from, to, id).Server(s.frame(), ms(at), m))
-}
-
-func ask(q string) []events.DNSQuestion {
-	name, typ, _ := strings.Cut(q, " ")
-	return []events.DNSQuestion{{Name: name, Type: typ, Class: "IN"}}
-}
-
-func has(list []string, x string) bool {
-	for _, l := range list {
-		if l == x {
-			return true
-		}
-	}
-	return false
-}
-
-func ms(n float64) time.Duration { return time.Duration(n * 1e6) }
+type story struct{ foldtest.DNS }
 
 func (s *story) rows(t *testing.T, change ...func(*events.Limits)) []analyzers.Row {
 	t.Helper()
@@ -97,7 +26,7 @@ func (s *story) rows(t *testing.T, change ...func(*events.Limits)) []analyzers.R
 	for _, c := range change {
 		c(&l)
 	}
-	return foldtest.RowsWithin(t, Question, l, s.evs...)
+	return foldtest.RowsWithin(t, Question, l, s.Events...)
 }
 
 // tree is a resolution in one line a hop.
@@ -146,14 +75,14 @@ func (s *story) want(t *testing.T, want ...string) {
 // The textbook's way: root, TLD, authoritative; 20 + 30 + 40 ms, and 2 ms that
 // are the resolver's own.
 func (s *story) iterative() {
-	s.q(0, stub, local, 1, "www.example.test. A", "rd")
-	s.q(1, local, root, 2, "www.example.test. A")
-	s.a(21, local, root, 2, "www.example.test. A", "", "ns", "test. NS ns.nic.test.", "add", "ns.nic.test. A "+tld)
-	s.q(21, local, tld, 3, "www.example.test. A")
-	s.a(51, local, tld, 3, "www.example.test. A", "", "ns", "example.test. NS ns1.example.test.", "add", "ns1.example.test. A "+auth)
-	s.q(51, local, auth, 4, "www.example.test. A")
-	s.a(91, local, auth, 4, "www.example.test. A", "aa", "www.example.test. A 198.51.100.80")
-	s.a(92, stub, local, 1, "www.example.test. A", "rd ra", "www.example.test. A 198.51.100.80")
+	s.Q(0, stub, local, 1, "www.example.test. A", "rd")
+	s.Q(1, local, root, 2, "www.example.test. A")
+	s.A(21, local, root, 2, "www.example.test. A", "", "ns", "test. NS ns.nic.test.", "add", "ns.nic.test. A "+tld)
+	s.Q(21, local, tld, 3, "www.example.test. A")
+	s.A(51, local, tld, 3, "www.example.test. A", "", "ns", "example.test. NS ns1.example.test.", "add", "ns1.example.test. A "+auth)
+	s.Q(51, local, auth, 4, "www.example.test. A")
+	s.A(91, local, auth, 4, "www.example.test. A", "aa", "www.example.test. A 198.51.100.80")
+	s.A(92, stub, local, 1, "www.example.test. A", "rd ra", "www.example.test. A 198.51.100.80")
 }
 
 const iterative = `
@@ -177,12 +106,12 @@ func TestIterative(t *testing.T) {
 func TestCachedReferral(t *testing.T) {
 	s := &story{}
 	s.iterative()
-	s.q(100, stub, local, 5, "mail.example.test. A", "rd")
-	s.q(101, local, auth, 6, "mail.example.test. A")
-	s.a(141, local, auth, 6, "mail.example.test. A", "aa NXDOMAIN", "ns", "example.test. SOA x")
-	s.a(142, stub, local, 5, "mail.example.test. A", "rd ra NXDOMAIN")
-	s.q(150, stub, local, 7, "www.example.test. A", "rd")
-	s.a(151, stub, local, 7, "www.example.test. A", "rd ra", "www.example.test. A 198.51.100.80")
+	s.Q(100, stub, local, 5, "mail.example.test. A", "rd")
+	s.Q(101, local, auth, 6, "mail.example.test. A")
+	s.A(141, local, auth, 6, "mail.example.test. A", "aa NXDOMAIN", "ns", "example.test. SOA x")
+	s.A(142, stub, local, 5, "mail.example.test. A", "rd ra NXDOMAIN")
+	s.Q(150, stub, local, 7, "www.example.test. A", "rd")
+	s.A(151, stub, local, 7, "www.example.test. A", "rd ra", "www.example.test. A 198.51.100.80")
 	s.want(t, iterative, `
 		iterative mail.example.test. A nxdomain total=42ms own=2ms trips=1
 		1<0 authoritative 198.51.100.53 mail.example.test. A zone=example.test. by=referral nxdomain rtt=40ms same`)
@@ -191,14 +120,14 @@ func TestCachedReferral(t *testing.T) {
 // Each server asks the next one.
 func TestRecursive(t *testing.T) {
 	s := &story{}
-	s.q(0, stub, local, 1, "www.example.test. A", "rd")
-	s.q(1, local, root, 2, "www.example.test. A", "rd")
-	s.q(11, root, tld, 3, "www.example.test. A", "rd")
-	s.q(21, tld, auth, 4, "www.example.test. A", "rd")
-	s.a(41, tld, auth, 4, "www.example.test. A", "aa rd", "www.example.test. A 198.51.100.80")
-	s.a(51, root, tld, 3, "www.example.test. A", "rd ra", "www.example.test. A 198.51.100.80")
-	s.a(61, local, root, 2, "www.example.test. A", "rd ra", "www.example.test. A 198.51.100.80")
-	s.a(62, stub, local, 1, "www.example.test. A", "rd ra", "www.example.test. A 198.51.100.80")
+	s.Q(0, stub, local, 1, "www.example.test. A", "rd")
+	s.Q(1, local, root, 2, "www.example.test. A", "rd")
+	s.Q(11, root, tld, 3, "www.example.test. A", "rd")
+	s.Q(21, tld, auth, 4, "www.example.test. A", "rd")
+	s.A(41, tld, auth, 4, "www.example.test. A", "aa rd", "www.example.test. A 198.51.100.80")
+	s.A(51, root, tld, 3, "www.example.test. A", "rd ra", "www.example.test. A 198.51.100.80")
+	s.A(61, local, root, 2, "www.example.test. A", "rd ra", "www.example.test. A 198.51.100.80")
+	s.A(62, stub, local, 1, "www.example.test. A", "rd ra", "www.example.test. A 198.51.100.80")
 	s.want(t, `
 		recursive www.example.test. A answer total=62ms own=2ms trips=3
 		1<0 resolver 192.0.2.1 www.example.test. A zone= by= answer rtt=60ms same
@@ -209,14 +138,14 @@ func TestRecursive(t *testing.T) {
 // The root refers; the TLD's server asks on.
 func TestHybrid(t *testing.T) {
 	s := &story{}
-	s.q(0, stub, local, 1, "www.example.test. A", "rd")
-	s.q(1, local, root, 2, "www.example.test. A", "rd")
-	s.a(21, local, root, 2, "www.example.test. A", "rd", "ns", "test. NS ns.nic.test.", "add", "ns.nic.test. A "+tld)
-	s.q(21, local, tld, 3, "www.example.test. A", "rd")
-	s.q(31, tld, auth, 4, "www.example.test. A", "rd")
-	s.a(41, tld, auth, 4, "www.example.test. A", "aa rd", "www.example.test. A 198.51.100.80")
-	s.a(51, local, tld, 3, "www.example.test. A", "rd ra", "www.example.test. A 198.51.100.80")
-	s.a(52, stub, local, 1, "www.example.test. A", "rd ra", "www.example.test. A 198.51.100.80")
+	s.Q(0, stub, local, 1, "www.example.test. A", "rd")
+	s.Q(1, local, root, 2, "www.example.test. A", "rd")
+	s.A(21, local, root, 2, "www.example.test. A", "rd", "ns", "test. NS ns.nic.test.", "add", "ns.nic.test. A "+tld)
+	s.Q(21, local, tld, 3, "www.example.test. A", "rd")
+	s.Q(31, tld, auth, 4, "www.example.test. A", "rd")
+	s.A(41, tld, auth, 4, "www.example.test. A", "aa rd", "www.example.test. A 198.51.100.80")
+	s.A(51, local, tld, 3, "www.example.test. A", "rd ra", "www.example.test. A 198.51.100.80")
+	s.A(52, stub, local, 1, "www.example.test. A", "rd ra", "www.example.test. A 198.51.100.80")
 	s.want(t, `
 		hybrid www.example.test. A answer total=52ms own=2ms trips=3
 		1<0 root 192.0.2.1 www.example.test. A zone=. by=answer referral to=test. rtt=20ms same
@@ -229,18 +158,18 @@ func TestHybrid(t *testing.T) {
 // lies below it.
 func TestSideBySide(t *testing.T) {
 	s := &story{}
-	s.q(0, stub, local, 1, "www.example.test. A", "rd")
-	s.q(1, "10.0.0.11", local, 2, "video.other.test. A", "rd")
-	s.q(2, local, auth, 3, "other.test. NS") // the zone alone first (RFC 9156)
-	s.q(3, local, auth, 4, "www.example.test. A")
-	s.a(10, local, auth, 4, "www.example.test. A", "aa", "www.example.test. CNAME edge.cdn.test.")
-	s.q(11, local, auth, 5, "edge.cdn.test. A")
-	s.a(20, local, auth, 3, "other.test. NS", "aa", "other.test. NS ns.other.test.")
-	s.q(21, local, auth, 6, "video.other.test. A")
-	s.a(25, local, auth, 5, "edge.cdn.test. A", "aa", "edge.cdn.test. A 203.0.113.1")
-	s.a(26, stub, local, 1, "www.example.test. A", "rd ra", "www.example.test. CNAME edge.cdn.test.", "edge.cdn.test. A 203.0.113.1")
-	s.a(31, local, auth, 6, "video.other.test. A", "aa", "video.other.test. A 203.0.113.2")
-	s.a(32, "10.0.0.11", local, 2, "video.other.test. A", "rd ra", "video.other.test. A 203.0.113.2")
+	s.Q(0, stub, local, 1, "www.example.test. A", "rd")
+	s.Q(1, "10.0.0.11", local, 2, "video.other.test. A", "rd")
+	s.Q(2, local, auth, 3, "other.test. NS") // the zone alone first (RFC 9156)
+	s.Q(3, local, auth, 4, "www.example.test. A")
+	s.A(10, local, auth, 4, "www.example.test. A", "aa", "www.example.test. CNAME edge.cdn.test.")
+	s.Q(11, local, auth, 5, "edge.cdn.test. A")
+	s.A(20, local, auth, 3, "other.test. NS", "aa", "other.test. NS ns.other.test.")
+	s.Q(21, local, auth, 6, "video.other.test. A")
+	s.A(25, local, auth, 5, "edge.cdn.test. A", "aa", "edge.cdn.test. A 203.0.113.1")
+	s.A(26, stub, local, 1, "www.example.test. A", "rd ra", "www.example.test. CNAME edge.cdn.test.", "edge.cdn.test. A 203.0.113.1")
+	s.A(31, local, auth, 6, "video.other.test. A", "aa", "video.other.test. A 203.0.113.2")
+	s.A(32, "10.0.0.11", local, 2, "video.other.test. A", "rd ra", "video.other.test. A 203.0.113.2")
 	s.want(t, `
 		iterative www.example.test. A answer total=26ms own=5ms trips=2
 		1<0 authoritative 198.51.100.53 www.example.test. A zone= by= alias rtt=7ms same
@@ -254,12 +183,12 @@ func TestSideBySide(t *testing.T) {
 // target is for until the answer does.
 func TestAdopted(t *testing.T) {
 	s := &story{}
-	s.q(0, stub, local, 1, "www.example.test. A", "rd")
-	s.q(1, "10.0.0.11", local, 2, "video.other.test. A", "rd")
-	s.q(2, local, auth, 3, "edge.cdn.test. A")
-	s.a(12, local, auth, 3, "edge.cdn.test. A", "aa", "edge.cdn.test. A 203.0.113.1")
-	s.a(13, "10.0.0.11", local, 2, "video.other.test. A", "rd ra", "video.other.test. A 203.0.113.2")
-	s.a(14, stub, local, 1, "www.example.test. A", "rd ra", "www.example.test. CNAME edge.cdn.test.", "edge.cdn.test. A 203.0.113.1")
+	s.Q(0, stub, local, 1, "www.example.test. A", "rd")
+	s.Q(1, "10.0.0.11", local, 2, "video.other.test. A", "rd")
+	s.Q(2, local, auth, 3, "edge.cdn.test. A")
+	s.A(12, local, auth, 3, "edge.cdn.test. A", "aa", "edge.cdn.test. A 203.0.113.1")
+	s.A(13, "10.0.0.11", local, 2, "video.other.test. A", "rd ra", "video.other.test. A 203.0.113.2")
+	s.A(14, stub, local, 1, "www.example.test. A", "rd ra", "www.example.test. CNAME edge.cdn.test.", "edge.cdn.test. A 203.0.113.1")
 	s.want(t, `
 		iterative www.example.test. A answer total=14ms own=4ms trips=1
 		1<0 authoritative 198.51.100.53 edge.cdn.test. A zone= by= answer rtt=10ms led`)
@@ -269,17 +198,17 @@ func TestAdopted(t *testing.T) {
 // that server is one of the zone.
 func TestGlueless(t *testing.T) {
 	s := &story{}
-	s.q(0, stub, local, 1, "www.example.test. A", "rd")
-	s.q(0, "10.0.0.11", local, 9, "else.test. A", "rd") // so that names must tell
-	s.q(1, local, tld, 2, "www.example.test. A")
-	s.a(11, local, tld, 2, "www.example.test. A", "", "ns", "example.test. NS ns.elsewhere.test.")
-	s.q(11, local, tld, 3, "ns.elsewhere.test. A")
-	s.a(21, local, tld, 3, "ns.elsewhere.test. A", "", "ns", "elsewhere.test. NS ns2.elsewhere.test.", "add", "ns2.elsewhere.test. A 198.51.100.99")
-	s.q(21, local, "198.51.100.99", 4, "ns.elsewhere.test. A")
-	s.a(31, local, "198.51.100.99", 4, "ns.elsewhere.test. A", "aa", "ns.elsewhere.test. A "+auth)
-	s.q(31, local, auth, 5, "www.example.test. A")
-	s.a(41, local, auth, 5, "www.example.test. A", "aa", "www.example.test. A 198.51.100.80")
-	s.a(42, stub, local, 1, "www.example.test. A", "rd ra", "www.example.test. A 198.51.100.80")
+	s.Q(0, stub, local, 1, "www.example.test. A", "rd")
+	s.Q(0, "10.0.0.11", local, 9, "else.test. A", "rd") // so that names must tell
+	s.Q(1, local, tld, 2, "www.example.test. A")
+	s.A(11, local, tld, 2, "www.example.test. A", "", "ns", "example.test. NS ns.elsewhere.test.")
+	s.Q(11, local, tld, 3, "ns.elsewhere.test. A")
+	s.A(21, local, tld, 3, "ns.elsewhere.test. A", "", "ns", "elsewhere.test. NS ns2.elsewhere.test.", "add", "ns2.elsewhere.test. A 198.51.100.99")
+	s.Q(21, local, "198.51.100.99", 4, "ns.elsewhere.test. A")
+	s.A(31, local, "198.51.100.99", 4, "ns.elsewhere.test. A", "aa", "ns.elsewhere.test. A "+auth)
+	s.Q(31, local, auth, 5, "www.example.test. A")
+	s.A(41, local, auth, 5, "www.example.test. A", "aa", "www.example.test. A 198.51.100.80")
+	s.A(42, stub, local, 1, "www.example.test. A", "rd ra", "www.example.test. A 198.51.100.80")
 	s.want(t, `
 		iterative www.example.test. A answer total=42ms own=2ms trips=4
 		1<0 tld 192.0.2.65 www.example.test. A zone=test. by=answer referral to=example.test. rtt=10ms same
@@ -291,9 +220,9 @@ func TestGlueless(t *testing.T) {
 // Only one direction was captured: what the servers said is not known.
 func TestOneDirection(t *testing.T) {
 	s := &story{}
-	s.q(0, stub, local, 1, "www.example.test. A", "rd")
-	s.q(1, local, root, 2, "www.example.test. A")
-	s.q(21, local, tld, 3, "www.example.test. A")
+	s.Q(0, stub, local, 1, "www.example.test. A", "rd")
+	s.Q(1, local, root, 2, "www.example.test. A")
+	s.Q(21, local, tld, 3, "www.example.test. A")
 	s.want(t, `
 		undecided www.example.test. A unanswered trips=0
 		1<0 undecided 192.0.2.1 www.example.test. A zone= by= unanswered same
@@ -304,8 +233,8 @@ func TestOneDirection(t *testing.T) {
 func TestUserSideOnly(t *testing.T) {
 	s := &story{}
 	for i := range uint16(3) {
-		s.q(float64(i)*10, stub, local, i, "www.example.test. A", "rd")
-		s.a(float64(i)*10+5, stub, local, i, "www.example.test. A", "rd ra", "www.example.test. A 198.51.100.80")
+		s.Q(float64(i)*10, stub, local, i, "www.example.test. A", "rd")
+		s.A(float64(i)*10+5, stub, local, i, "www.example.test. A", "rd ra", "www.example.test. A 198.51.100.80")
 	}
 	v := foldtest.Value[*Resolution](t, s.rows(t), "resolver 10.0.0.53")
 	if v.Mode != Undecided || v.Questions != 3 || v.Reason == "" {
@@ -317,12 +246,12 @@ func TestUserSideOnly(t *testing.T) {
 // before the first one does.
 func TestSecondServer(t *testing.T) {
 	s := &story{}
-	s.q(0, stub, local, 1, "www.example.test. A", "rd")
-	s.q(1, local, auth, 2, "www.example.test. A")
-	s.q(401, local, "198.51.100.54", 3, "www.example.test. A")
-	s.a(411, local, "198.51.100.54", 3, "www.example.test. A", "aa", "www.example.test. A 198.51.100.80", "ns", "example.test. NS ns1.example.test.")
-	s.a(412, stub, local, 1, "www.example.test. A", "rd ra", "www.example.test. A 198.51.100.80")
-	s.a(500, local, auth, 2, "www.example.test. A", "aa", "www.example.test. A 198.51.100.80")
+	s.Q(0, stub, local, 1, "www.example.test. A", "rd")
+	s.Q(1, local, auth, 2, "www.example.test. A")
+	s.Q(401, local, "198.51.100.54", 3, "www.example.test. A")
+	s.A(411, local, "198.51.100.54", 3, "www.example.test. A", "aa", "www.example.test. A 198.51.100.80", "ns", "example.test. NS ns1.example.test.")
+	s.A(412, stub, local, 1, "www.example.test. A", "rd ra", "www.example.test. A 198.51.100.80")
+	s.A(500, local, auth, 2, "www.example.test. A", "aa", "www.example.test. A 198.51.100.80")
 	s.want(t, `
 		iterative www.example.test. A answer total=412ms own=1ms trips=1
 		1<0 undecided 198.51.100.53 www.example.test. A zone= by= pending same
@@ -333,10 +262,10 @@ func TestSecondServer(t *testing.T) {
 // at once; a query sent again is one hop.
 func TestGivenUp(t *testing.T) {
 	s := &story{}
-	s.q(0, stub, local, 1, "www.example.test. A", "rd")
-	s.q(1, local, root, 2, "www.example.test. A")
-	s.q(2001, local, root, 2, "www.example.test. A")
-	s.q(60_500, stub, local, 3, "x.test. A", "rd")
+	s.Q(0, stub, local, 1, "www.example.test. A", "rd")
+	s.Q(1, local, root, 2, "www.example.test. A")
+	s.Q(2001, local, root, 2, "www.example.test. A")
+	s.Q(60_500, stub, local, 3, "x.test. A", "rd")
 	rows := s.rows(t)
 	if len(rows) != 1 || rows[0].Frame != 4 {
 		t.Fatalf("%d rows", len(rows))
@@ -347,8 +276,8 @@ func TestGivenUp(t *testing.T) {
 	small := &story{}
 	small.iterative()
 	for i := range uint16(200) {
-		small.q(100+float64(i), stub, local, 100+i, fmt.Sprintf("n%d.test. A", i), "rd")
-		small.q(100+float64(i), local, root, 1000+i, fmt.Sprintf("n%d.test. A", i))
+		small.Q(100+float64(i), stub, local, 100+i, fmt.Sprintf("n%d.test. A", i), "rd")
+		small.Q(100+float64(i), local, root, 1000+i, fmt.Sprintf("n%d.test. A", i))
 	}
 	small.rows(t, func(l *events.Limits) { l.FoldPending, l.FoldSamples = 1, 2 })
 }
@@ -362,16 +291,16 @@ func BenchmarkStep(b *testing.B) {
 		{"users", func(s *story, i int) {
 			name := fmt.Sprintf("host%d.example.test. A", i%3000)
 			id := uint16(i % 500)
-			s.q(float64(i), stub, local, id, name, "rd")
-			s.a(float64(i)+0.5, stub, local, id, name, "rd ra", name[:len(name)-2]+" A 198.51.100.80")
+			s.Q(float64(i), stub, local, id, name, "rd")
+			s.A(float64(i)+0.5, stub, local, id, name, "rd ra", name[:len(name)-2]+" A 198.51.100.80")
 		}},
 		{"resolver", func(s *story, i int) {
 			name := fmt.Sprintf("host%d.example.test. A", i%3000)
 			id := uint16(i % 500)
-			s.q(float64(i), stub, local, id, name, "rd")
-			s.q(float64(i)+0.1, local, auth, id, name)
-			s.a(float64(i)+0.4, local, auth, id, name, "aa", name[:len(name)-2]+" A 198.51.100.80")
-			s.a(float64(i)+0.5, stub, local, id, name, "rd ra", name[:len(name)-2]+" A 198.51.100.80")
+			s.Q(float64(i), stub, local, id, name, "rd")
+			s.Q(float64(i)+0.1, local, auth, id, name)
+			s.A(float64(i)+0.4, local, auth, id, name, "aa", name[:len(name)-2]+" A 198.51.100.80")
+			s.A(float64(i)+0.5, stub, local, id, name, "rd ra", name[:len(name)-2]+" A 198.51.100.80")
 		}},
 	} {
 		b.Run(c.name, func(b *testing.B) {
@@ -380,17 +309,17 @@ func BenchmarkStep(b *testing.B) {
 				c.make(s, i)
 			}
 			r := Question.New(analyzers.Options{Limits: &l})
-			span := s.evs[len(s.evs)-1].Time - s.evs[0].Time + 1e6
+			span := s.Events[len(s.Events)-1].Time - s.Events[0].Time + 1e6
 			emit := func(analyzers.Row) {}
 			b.ReportAllocs()
 			for i := 0; b.Loop(); i++ {
-				if i == len(s.evs) {
-					for _, e := range s.evs {
+				if i == len(s.Events) {
+					for _, e := range s.Events {
 						e.Time += span
 					}
 					i = 0
 				}
-				r.Step(s.evs[i], emit)
+				r.Step(s.Events[i], emit)
 			}
 		})
 	}
