@@ -32,6 +32,7 @@ func TestKept(t *testing.T) {
 	t.Parallel()
 	r := replaytest.Open(t, "../../../pcaps/http-conditional.pcapng", "../../../pcaps/http-conditional.json")
 	r.Check(t)
+	r.CheckRTT(t)
 	check(t, r.Truth)
 }
 

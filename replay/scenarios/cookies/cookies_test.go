@@ -28,6 +28,7 @@ func TestKept(t *testing.T) {
 	t.Parallel()
 	r := replaytest.Open(t, "../../../pcaps/http-cookies.pcapng", "../../../pcaps/http-cookies.json")
 	r.Check(t)
+	r.CheckRTT(t)
 	check(t, r)
 }
 

@@ -37,6 +37,7 @@ func TestKept(t *testing.T) {
 			t.Parallel()
 			r := replaytest.Open(t, "../../../pcaps/"+name+".pcapng", "../../../pcaps/"+name+".json")
 			r.Check(t)
+			r.CheckRTT(t)
 			check(t, r)
 		})
 	}

@@ -45,6 +45,7 @@ func TestKept(t *testing.T) {
 			t.Parallel()
 			r := replaytest.Open(t, "../../../pcaps/"+c.name+".pcapng", "../../../pcaps/"+c.name+".json")
 			r.Check(t)
+			r.CheckRTT(t)
 			checkConnections(t, r.Truth, c.connections)
 		})
 	}

@@ -30,7 +30,7 @@ type LaneOptions struct {
 	Proxy string
 }
 
-// Lane makes one; it is closed with the world, or before.
+// Lane makes one; it is closed by Settle, or before.
 func (w *World) Lane(h *simnet.Host, o LaneOptions) *Lane {
 	dial := w.dialer(h)
 	t := &http.Transport{
@@ -47,6 +47,9 @@ func (w *World) Lane(h *simnet.Host, o LaneOptions) *Lane {
 	}
 	l := &Lane{w: w, t: t}
 	w.OnClose(l.Close)
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.lanes = append(w.lanes, l)
 	return l
 }
 

@@ -1,7 +1,9 @@
 package web_test
 
 import (
+	"context"
 	"os"
+	"runtime"
 	"testing"
 	"time"
 
@@ -50,5 +52,37 @@ func TestHostileNetwork(t *testing.T) {
 				r.CheckMessages(t)
 			})
 		}
+	}
+}
+
+// A scenario leaves nothing behind, neither at its end nor when it is given up.
+func TestLeavesNothing(t *testing.T) {
+	if testing.Short() {
+		t.Skip("plays in real time")
+	}
+	before := runtime.NumGoroutine()
+	none := func(when string) {
+		t.Helper()
+		for end := time.Now().Add(10 * time.Second); runtime.NumGoroutine() > before; time.Sleep(5 * time.Millisecond) {
+			if time.Now().After(end) {
+				buf := make([]byte, 1<<20)
+				t.Fatalf("%s: %d goroutines, %d before:\n%s", when, runtime.NumGoroutine(), before, buf[:runtime.Stack(buf, true)])
+			}
+		}
+	}
+	for _, name := range names {
+		ctx, cancel := context.WithTimeout(t.Context(), 80*time.Millisecond)
+		// The first answer is further away than that.
+		if err := replay.Run(ctx, name, replay.Options{RTT: 500 * time.Millisecond}); err == nil {
+			t.Errorf("%s: no error", name)
+		}
+		cancel()
+		none(name + ", given up")
+	}
+	for _, name := range []string{"http1-pipelined", "http-proxy-cache", "http-cdn"} {
+		if err := replay.Run(t.Context(), name, replay.Options{RTT: 5 * time.Millisecond}); err != nil {
+			t.Error(err)
+		}
+		none(name)
 	}
 }

@@ -34,6 +34,7 @@ type World struct {
 	mu      sync.Mutex
 	stepped time.Time // what the hosts' clocks show; zero: the network's time
 	stops   []func()
+	lanes   []*Lane
 	cache   []truth.CacheDecision
 	choices []truth.Choice
 	facts   map[string]any
@@ -143,8 +144,14 @@ func (w *World) Fact(name string, value any) {
 	w.facts[name] = value
 }
 
-// Settle waits until the last packet is gone.
+// Settle hangs up on all lanes and waits until the last packet is gone.
 func (w *World) Settle(ctx context.Context) error {
+	w.mu.Lock()
+	lanes := slices.Clone(w.lanes)
+	w.mu.Unlock()
+	for _, l := range lanes {
+		l.Close()
+	}
 	return w.Net.Quiet(ctx, w.P.RTT+2*w.P.Jitter+50*time.Millisecond)
 }
 
