@@ -5,6 +5,8 @@
 // so these two have a small client of their own over the library's Framer.
 package h2
 
+//lint:file-ignore SA1019 golang.org/x/net/http2 is the reference that this scenario runs
+
 import (
 	"context"
 	"net/netip"

@@ -1,7 +1,6 @@
 package http1_test
 
 import (
-	"fmt"
 	"testing"
 	"time"
 
@@ -152,7 +151,7 @@ func TestRoundTrips(t *testing.T) {
 			if n := got / rtt.Seconds(); n < c.rtts || n > c.rtts+1 {
 				t.Errorf("took %.2f round trips, want %.0f", n, c.rtts)
 			} else {
-				t.Log(fmt.Sprintf("%.2f round trips of %.0f", n, c.rtts))
+				t.Logf("%.2f round trips of %.0f", n, c.rtts)
 			}
 		})
 	}

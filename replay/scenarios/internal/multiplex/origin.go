@@ -1,5 +1,7 @@
 package multiplex
 
+//lint:file-ignore SA1019 golang.org/x/net/http2 is the reference that this scenario runs
+
 import (
 	"crypto/tls"
 	"errors"
