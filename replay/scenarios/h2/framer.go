@@ -200,9 +200,20 @@ func (c *client) ended(stream uint32, over bool) error {
 	return nil
 }
 
-// bye ends the connection (RFC 9113 section 6.8).
+// bye ends the connection when the server has said goodbye too (RFC 9113
+// section 6.8), so that nothing meets a closed socket.
 func (c *client) bye(lastPushed uint32) error {
-	return errors.Join(c.framer.WriteGoAway(lastPushed, http2.ErrCodeNo, nil), c.conn.Close())
+	err := c.framer.WriteGoAway(lastPushed, http2.ErrCodeNo, nil)
+	for err == nil {
+		var f http2.Frame
+		if f, err = c.framer.ReadFrame(); err != nil {
+			break
+		}
+		if _, ok := f.(*http2.GoAwayFrame); ok {
+			break
+		}
+	}
+	return errors.Join(err, c.conn.Close())
 }
 
 // weighs is a priority as people write it: weight 1 to 256.

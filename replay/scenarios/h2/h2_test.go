@@ -2,6 +2,7 @@ package h2_test
 
 import (
 	"os/exec"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -223,4 +224,24 @@ func finished(t *testing.T, r *replaytest.Recording) []string {
 		t.Fatalf("finished: %v", out)
 	}
 	return out
+}
+
+// What is kept in pcaps was made with default parameters.
+func TestKept(t *testing.T) {
+	if testing.Short() {
+		t.Skip("one run is enough for a quick look")
+	}
+	t.Parallel()
+	for _, name := range []string{"h2-multiplex", "h2-multiplex-tls", "h2-priority", "h2-push", "h2-loss"} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			base := filepath.Join("..", "..", "..", "pcaps", name)
+			r := replaytest.Open(t, base+".pcapng", base+".json")
+			r.Check(t)
+			r.CheckRTT(t)
+			if len(r.Truth.Protected) > 0 {
+				r.CheckHellos(t)
+			}
+		})
+	}
 }

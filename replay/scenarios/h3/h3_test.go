@@ -2,6 +2,7 @@ package h3_test
 
 import (
 	"os/exec"
+	"path/filepath"
 	"testing"
 	"time"
 
@@ -59,5 +60,25 @@ func TestLossStallsOne(t *testing.T) {
 	}
 	if stalled == 0 || on < 2 {
 		t.Errorf("%d streams stalled, %d went on", stalled, on)
+	}
+}
+
+// What is kept in pcaps was made with default parameters.
+func TestKept(t *testing.T) {
+	if testing.Short() {
+		t.Skip("one run is enough for a quick look")
+	}
+	t.Parallel()
+	for _, name := range []string{"h3-loss"} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			base := filepath.Join("..", "..", "..", "pcaps", name)
+			r := replaytest.Open(t, base+".pcapng", base+".json")
+			r.Check(t)
+			r.CheckRTT(t)
+			if len(r.Truth.Protected) > 0 {
+				r.CheckHellos(t)
+			}
+		})
 	}
 }

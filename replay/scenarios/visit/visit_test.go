@@ -1,6 +1,7 @@
 package visit_test
 
 import (
+	"path/filepath"
 	"testing"
 	"time"
 
@@ -99,5 +100,25 @@ func check(t *testing.T, r *replaytest.Recording) {
 	// The page; a style sheet, a script and six images; a script and a banner.
 	if byHost["www.example.test"] != 1 || byHost["static.cdn.test"] != 8 || byHost["ads.tracker.test"] != 2 || len(r.Truth.Protected) != 22 {
 		t.Errorf("requests by host: %v", byHost)
+	}
+}
+
+// What is kept in pcaps was made with default parameters.
+func TestKept(t *testing.T) {
+	if testing.Short() {
+		t.Skip("one run is enough for a quick look")
+	}
+	t.Parallel()
+	for _, name := range []string{"page-h2", "page-h3"} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			base := filepath.Join("..", "..", "..", "pcaps", name)
+			r := replaytest.Open(t, base+".pcapng", base+".json")
+			r.Check(t)
+			r.CheckRTT(t)
+			if len(r.Truth.Protected) > 0 {
+				r.CheckHellos(t)
+			}
+		})
 	}
 }
