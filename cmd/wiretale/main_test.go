@@ -244,6 +244,23 @@ func TestReplayWritesFiles(t *testing.T) {
 	}
 }
 
+func TestReplayCompares(t *testing.T) {
+	if _, err := exec.LookPath("tshark"); err != nil {
+		t.Skip("tshark is not installed")
+	}
+	if testing.Short() {
+		t.Skip("plays in real time")
+	}
+	code, stdout, stderr := try(t, nil, "replay", "page", "--rtt", "5ms", "--compare")
+	if code != 0 || stderr != "" {
+		t.Errorf("exit code %d, stderr %q", code, stderr)
+	}
+	check(t, "stdout", stdout, []string{"from > to", "client > web", "http.response                11      0   11, F1 1.0000              11, F1 1.0000"})
+	if code, _, stderr := try(t, nil, "replay", "page", "--compare", "-w", "-"); code != 2 || !strings.Contains(stderr, "standard output") {
+		t.Errorf("exit code %d, stderr %q", code, stderr)
+	}
+}
+
 // Every command has help with examples, and every example is understood up to
 // its files.
 func TestHelp(t *testing.T) {

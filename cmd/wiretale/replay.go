@@ -6,12 +6,15 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 	"runtime/debug"
 	"strings"
 	"time"
 
 	"github.com/wiretale/wiretale/analyzers"
+	"github.com/wiretale/wiretale/internal/sidebyside"
 	"github.com/wiretale/wiretale/replay"
+	"github.com/wiretale/wiretale/replay/truth"
 	"github.com/wiretale/wiretale/report"
 )
 
@@ -26,6 +29,7 @@ capture and what truly happened. Without a scenario it lists all; with one,
 			{"wiretale replay --list", "the scenarios"},
 			{"wiretale replay page --help", "what one of them shows"},
 			{"wiretale replay page -w page.pcapng --truth page.json", "a web page with ten images"},
+			{"wiretale replay page --compare", "what happened, beside what Wireshark and wiretale make of it"},
 			{"wiretale replay page --rtt 80ms --loss 1% --rate 10mbit -w - | wiretale analyze -", "the same over a worse network, analyzed at once"},
 		},
 		words:  scenarioNames,
@@ -41,7 +45,7 @@ capture and what truly happened. Without a scenario it lists all; with one,
 
 // replayFlags are the flags of replay.
 type replayFlags struct {
-	list                   bool
+	list, compare          bool
 	capture, truth, keylog string
 	o                      replay.Options
 }
@@ -52,6 +56,7 @@ func (r *replayFlags) define(c *call) {
 	f.StringVarP(&r.capture, "write", "w", "", "`file` for the capture (- is standard output)")
 	f.StringVar(&r.truth, "truth", "", "`file` for the truth, in JSON")
 	f.StringVar(&r.keylog, "keylog", "", "`file` for the secrets of TLS and QUIC (they are in the capture too)")
+	f.BoolVar(&r.compare, "compare", false, "show the truth beside what Wireshark and wiretale make of the capture")
 	f.DurationVar(&o.RTT, "rtt", 0, "round-trip time to the main server (0: as the scenario says)")
 	f.Var(&textFlag[int64]{&o.Rate, replay.ParseRate, replay.RateText}, "rate", "`rate` of the main link each way: 10mbit, 1.54Mb/s, 500kbit (default: as the scenario says)")
 	f.Var(&textFlag[float64]{&o.Loss, replay.ParseShare, replay.ShareText}, "loss", "`share` of packets lost on the main link: 1%, 0.01")
@@ -72,6 +77,8 @@ func (r *replayFlags) run(c *call) error {
 		return c.scenarios()
 	case len(c.args) != 1:
 		return usagef("want one scenario; wiretale replay --list names them")
+	case r.compare:
+		return r.sideBySide(c)
 	case nothing:
 		return usagef("nothing to write: give -w FILE, --truth FILE, or both")
 	}
@@ -88,16 +95,59 @@ func (r *replayFlags) write(c *call) error {
 			o.Summary = c.stderr
 		}
 	}
-	var capture, truth, keys outputFile
-	err := errors.Join(capture.open(r.capture, c.stdout, &o.Out), truth.open(r.truth, c.stdout, &o.Truth), keys.open(r.keylog, c.stdout, &o.Keys))
+	var capture, told, keys outputFile
+	err := errors.Join(capture.open(r.capture, c.stdout, &o.Out), told.open(r.truth, c.stdout, &o.Truth), keys.open(r.keylog, c.stdout, &o.Keys))
 	if err == nil {
 		err = replay.Run(c.ctx, c.args[0], o)
 	}
-	err = errors.Join(err, capture.close(err), truth.close(err), keys.close(err))
+	err = errors.Join(err, capture.close(err), told.close(err), keys.close(err))
 	if errors.Is(err, replay.ErrUnknown) || errors.Is(err, replay.ErrOptions) {
 		return usageError{err}
 	}
 	return err
+}
+
+// sideBySide plays the scenario and shows what is made of it. The files that
+// were asked for stay; others are taken away.
+func (r *replayFlags) sideBySide(c *call) error {
+	if r.capture == "-" || r.truth == "-" || r.keylog == "-" {
+		return usagef("--compare prints to standard output: give a file instead of -")
+	}
+	dir, err := os.MkdirTemp("", "wiretale-")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(dir)
+	if r.capture == "" {
+		r.capture = filepath.Join(dir, c.args[0]+".pcapng")
+	}
+	if r.truth == "" {
+		r.truth = filepath.Join(dir, c.args[0]+".json")
+	}
+	if err := r.write(c); err != nil {
+		return err
+	}
+	f, err := os.Open(r.truth)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	told, err := truth.Read(f)
+	if err != nil {
+		return err
+	}
+	table, err := sidebyside.Make(c.ctx, r.capture, told)
+	if err != nil {
+		return err
+	}
+	fmt.Fprintln(c.stdout)
+	if err := table.Write(c.stdout, sidebyside.Options{Color: c.color(), Width: c.out.width}); err != nil {
+		return err
+	}
+	if !table.Agree() {
+		return errDisagree
+	}
+	return nil
 }
 
 // textFlag is a flag that is read from, and shown as, a text of its own.

@@ -20,6 +20,10 @@ type Message struct {
 	Proto string
 	// What is the message in words, for a person.
 	What string
+	// Brief is as much of it as every tool can tell; "" where tools do not.
+	Brief string
+	// FromClient: its client sent it.
+	FromClient bool
 	// Frame is where the capture has its end; 0 in the truth.
 	Frame uint64
 	// Sent counts, from 0, the messages of this account in the order told.
@@ -53,6 +57,14 @@ func (m *Message) String() string {
 		}
 	}
 	return s
+}
+
+// Ends are the addresses of the sender and of the receiver.
+func (m *Message) Ends() (from, to netip.AddrPort) {
+	if m.FromClient {
+		return m.Client, m.Server
+	}
+	return m.Server, m.Client
 }
 
 // group is what both accounts of one message share.

@@ -135,7 +135,8 @@ func (r *Reader) Event(e *events.Event) {
 // add opens a message in the order of events.
 func (r *Reader) add(e *events.Event, kind truth.Kind) *Message {
 	client, server := e.Flow.Ends()
-	r.out = append(r.out, Message{Kind: kind, Client: client, Server: server, Proto: e.Flow.Transport(), Frame: e.Pos.Frame, Sent: len(r.out)})
+	r.out = append(r.out, Message{Kind: kind, Client: client, Server: server, Proto: e.Flow.Transport(), Frame: e.Pos.Frame, Sent: len(r.out),
+		FromClient: e.From == events.FromClient})
 	return &r.out[len(r.out)-1]
 }
 

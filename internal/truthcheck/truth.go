@@ -16,6 +16,7 @@ func FromTruth(t *truth.Truth) []Message {
 	for i := range t.Messages {
 		m := &t.Messages[i]
 		x := Message{Kind: m.Kind, Client: m.Client, Server: m.Server, Proto: m.Transport, Sent: i, Lost: m.Lost || m.Receiver.End.IsZero()}
+		x.FromClient = asks(m.Kind) || !answers(m.Kind) && fromClient(t, m)
 		switch {
 		case m.DNS != nil:
 			dns(&x, m.DNS)
@@ -36,6 +37,15 @@ func FromTruth(t *truth.Truth) []Message {
 		out = append(out, x)
 	}
 	return out
+}
+
+// asks and answers tell the direction of kinds that bear it in their name.
+func asks(k truth.Kind) bool {
+	return k == truth.DNSQuery || k == truth.HTTPRequest || strings.HasSuffix(string(k), ".command")
+}
+
+func answers(k truth.Kind) bool {
+	return k == truth.DNSResponse || k == truth.HTTPResponse || strings.HasSuffix(string(k), ".reply") || k == truth.IMAPResponse
 }
 
 // fromClient reports whether the sender of m is its client.
@@ -68,7 +78,12 @@ func dns(m *Message, d *truth.DNS) {
 	}
 	answers := records(d.Answer)
 	m.What = fmt.Sprintf("0x%04x %s", d.ID, strings.Join(questions, ", "))
+	m.Brief = fmt.Sprintf("0x%04x", d.ID)
+	for _, q := range d.Question {
+		m.Brief += " " + q.Type + " " + strings.ToLower(q.Name)
+	}
 	if m.Kind == truth.DNSResponse {
+		m.Brief += fmt.Sprintf(" %s, %d answers", d.Rcode, len(d.Answer))
 		m.What += " " + d.Rcode
 		if answers != "" {
 			m.What += ": " + answers
@@ -100,6 +115,10 @@ type httpText struct {
 
 func (h *httpText) fill(m *Message) {
 	m.What = words(code(h.status), h.method, h.url)
+	m.Brief = words(h.method, h.url)
+	if h.status != 0 {
+		m.Brief = words(code(h.status), h.url)
+	}
 	if h.bytes > 0 {
 		m.What += fmt.Sprintf(", %d bytes", h.bytes)
 	}
@@ -120,6 +139,10 @@ func line(m *Message, head string, lines []string) {
 	}
 	m.What = words(head, strings.Join(rest, " / "))
 	m.exact = words(head, strings.Join(rest, "\x01"))
+	m.Brief = m.What
+	if m.Kind == truth.POP3Reply || m.Kind == truth.FTPReply {
+		m.Brief = words(append([]string{head}, rest[:min(len(rest), 1)]...)...) // others look at the first line
+	}
 }
 
 // object is a whole thing that was carried, or the encrypted bytes of one
@@ -130,6 +153,9 @@ func object(m *Message, fromClient bool, o *truth.Object) {
 	var parts []string
 	for _, p := range o.Parts {
 		parts = append(parts, words(p.ContentType, p.Filename, p.Encoding, strconv.FormatInt(p.Bytes, 10), strings.ToLower(p.SHA256)))
+	}
+	if m.Kind == truth.MailMessage {
+		m.Brief = strings.Trim(o.Name, "<>")
 	}
 	m.maybe = []string{o.Name, strings.ToLower(o.SHA256), strings.Join(parts, ", ")}
 	from(m, fromClient)
@@ -142,6 +168,9 @@ func wire(m *Message, fromClient bool, w *truth.Wire) {
 		typ = words(typ, w.Query)
 	}
 	m.What = words(typ, number(w.Piece), number(w.Begin), number(w.Length))
+	if m.Kind == truth.BitTorrent {
+		m.Brief = words(typ, number(w.Piece), number(w.Begin))
+	}
 	m.exact = strings.Join([]string{typ, number(w.Piece), number(w.Begin), number(w.Length)}, "\x01")
 	var port, interval string
 	if w.Port != 0 {
@@ -172,5 +201,9 @@ func from(m *Message, client bool) {
 		arrow = "client>server"
 	}
 	m.exact += " " + arrow
+	m.FromClient = client
+	if m.Kind == truth.TLSHello {
+		m.Brief = "hello of the " + strings.Split(arrow, ">")[0]
+	}
 	m.What = words(arrow, m.What)
 }
