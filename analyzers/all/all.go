@@ -7,6 +7,7 @@ import (
 	"github.com/wiretale/wiretale/analyzers/dnsresolution"
 	"github.com/wiretale/wiretale/analyzers/dnstransaction"
 	"github.com/wiretale/wiretale/analyzers/holhttp1"
+	"github.com/wiretale/wiretale/analyzers/holhttp2"
 	"github.com/wiretale/wiretale/analyzers/holtcp"
 	"github.com/wiretale/wiretale/analyzers/httpconnections"
 	"github.com/wiretale/wiretale/analyzers/httptransaction"
@@ -22,6 +23,7 @@ func Questions() []analyzers.Question {
 		loss.Question,
 		holtcp.Question,
 		holhttp1.Question,
+		holhttp2.Question,
 		dnstransaction.Question,
 		dnsresolution.Question,
 		dnscache.Question,

@@ -1,0 +1,141 @@
+package holhttp2_test
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/wiretale/wiretale/analyzers/foldtest"
+	"github.com/wiretale/wiretale/analyzers/holhttp2"
+	"github.com/wiretale/wiretale/events"
+	"github.com/wiretale/wiretale/internal/replaytest"
+	"github.com/wiretale/wiretale/replay"
+	"github.com/wiretale/wiretale/replay/truth"
+)
+
+// responses are those of a truth, by path, and the rows for them.
+func responses(t *testing.T, r *replaytest.Recording) (map[string]truth.Message, map[string]*holhttp2.Value, *holhttp2.Value) {
+	t.Helper()
+	told := map[string]truth.Message{}
+	for _, m := range r.Truth.Messages {
+		if m.Kind == truth.HTTPResponse {
+			told[m.HTTP.URL[strings.LastIndexByte(m.HTTP.URL, '/'):]] = m
+		}
+	}
+	rows := foldtest.Rows(t, holhttp2.Question, r.Events...)
+	got := map[string]*holhttp2.Value{}
+	for _, v := range of(rows, holhttp2.Stream) {
+		got[v.Target] = v
+	}
+	if len(got) != len(told) {
+		t.Fatalf("%d responses, %q", len(told), foldtest.Keys(rows))
+	}
+	return told, got, of(rows, holhttp2.Period)[0]
+}
+
+// near is the tolerance of all figures.
+func near(a, b time.Duration) bool {
+	return (a - b).Abs() <= max(2*time.Millisecond, b.Abs()*3/100)
+}
+
+// frameEnd is when frame n was captured.
+func frameTime(r *replaytest.Recording, n uint64) time.Time {
+	for _, e := range r.Events {
+		if e.Pos.Frame == n {
+			return e.Time.Std()
+		}
+	}
+	return time.Time{}
+}
+
+func TestMultiplexKept(t *testing.T) {
+	checkMultiplex(t, replaytest.Open(t, "../../pcaps/h2-multiplex.pcapng", "../../pcaps/h2-multiplex.json"), 0)
+}
+
+func TestMultiplex(t *testing.T) {
+	replaytest.Timing(t)
+	for _, rtt := range []time.Duration{5 * time.Millisecond, 50 * time.Millisecond, 200 * time.Millisecond} {
+		for _, point := range []string{"client", "server"} {
+			t.Run(rtt.String()+" at "+point, func(t *testing.T) {
+				way := time.Duration(0)
+				if point == "server" {
+					way = rtt / 2
+				}
+				checkMultiplex(t, replaytest.Run(t, "h2-multiplex", replay.Options{RTT: rtt, Seed: 7, At: point}), way)
+			})
+		}
+	}
+}
+
+// A line does the same work in any order, so that the last of all is whole at
+// the same moment in every order: the truth says when that was, and so when
+// the last small one would have been, first come first served. way is from the
+// capture point to the client.
+func checkMultiplex(t *testing.T, r *replaytest.Recording, way time.Duration) {
+	t.Helper()
+	told, got, period := responses(t, r)
+	var end, last time.Time // of all as told; of the one that came last, in order
+	var most events.Duration
+	for path, m := range told {
+		v := got[path]
+		if m.Receiver.End.After(end) {
+			end = m.Receiver.End
+		}
+		whole := frameTime(r, v.LastFrame)
+		if off := m.Receiver.End.Sub(whole.Add(way)); !near(off, 0) {
+			t.Errorf("%s: whole at %s, told %s", path, whole, m.Receiver.End)
+		}
+		if path != "/large.bin" && *v.FCFSWait >= most {
+			most, last = *v.FCFSWait, whole.Add(v.Saved.Std())
+		}
+		if *v.TCPLoss+*v.HPACK+*v.OwnLoss+v.FlowControl != 0 {
+			t.Errorf("%s: nothing was lost: %+v", path, v)
+		}
+		if path != "/large.bin" && *v.Saved <= 0 {
+			t.Errorf("%s: taking turns saved %s", path, v.Saved.Std())
+		}
+	}
+	if off := last.Add(way).Sub(end); !near(off, 0) {
+		t.Errorf("in order, the last would be whole at %s, by the truth at %s", last, end)
+	}
+	if got["/large.bin"].Interleaving < 1.2 || period.Interleaving <= 1.2 {
+		t.Errorf("interleaving %v, %v", got["/large.bin"].Interleaving, period.Interleaving)
+	}
+}
+
+func TestLossKept(t *testing.T) {
+	checkLoss(t, replaytest.Open(t, "../../pcaps/h2-loss.pcapng", "../../pcaps/h2-loss.json"))
+}
+
+// A capture on the server's side of the loss has no hole; at the client it has.
+func TestLoss(t *testing.T) {
+	replaytest.Timing(t)
+	for _, rtt := range []time.Duration{20 * time.Millisecond, 50 * time.Millisecond, 200 * time.Millisecond} {
+		t.Run(rtt.String(), func(t *testing.T) {
+			checkLoss(t, replaytest.Run(t, "h2-loss", replay.Options{RTT: rtt, Seed: 7}))
+		})
+	}
+}
+
+// One segment is lost. What is behind it comes at once and waits until it is
+// sent again: for a round trip, and all streams do.
+func checkLoss(t *testing.T, r *replaytest.Recording) {
+	t.Helper()
+	_, got, period := responses(t, r)
+	rtt := r.Truth.RTT.Std()
+	own := 0
+	for path, v := range got {
+		lost := (*v.TCPLoss + *v.HPACK).Std()
+		t.Logf("%s: behind others %s, behind its own %s, round trip %s", path, lost, v.OwnLoss.Std(), rtt)
+		if *v.OwnLoss > 0 {
+			own++
+			lost = max(lost, v.OwnLoss.Std())
+		}
+		if !near(lost, rtt) {
+			t.Errorf("%s waited %s for what was lost, a round trip is %s", path, lost, rtt)
+		}
+	}
+	if own == 0 || !near(period.TCPLoss.Std(), rtt) {
+		t.Errorf("%d lost their own bytes; %+v", own, period)
+	}
+}
