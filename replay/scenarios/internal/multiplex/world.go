@@ -7,6 +7,7 @@ package multiplex
 import (
 	"context"
 	"crypto/tls"
+	"errors"
 	"fmt"
 	"net/netip"
 	"slices"
@@ -92,6 +93,8 @@ func (w *World) Play(ctx context.Context, play func(context.Context) error) (*sc
 	err := play(ctx)
 	if err == nil {
 		err = w.Net.Quiet(ctx, w.Params.RTT+silence)
+	} else if cause := context.Cause(ctx); cause != nil && !errors.Is(err, cause) {
+		err = fmt.Errorf("%w (%w)", err, cause)
 	}
 	w.closeAll()
 	if cerr := w.Net.Close(); err == nil {
