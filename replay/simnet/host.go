@@ -233,7 +233,10 @@ func (h *Host) DialFrom(ctx context.Context, network, local, address string) (ne
 	}
 	switch network {
 	case "tcp", "tcp4", "tcp6":
-		return gonet.DialTCPWithBind(ctx, h.stack, from, full, proto)
+		if local != "" {
+			return h.dialTCPFrom(ctx, from, full, proto)
+		}
+		return gonet.DialContextTCP(ctx, h.stack, full, proto)
 	case "udp", "udp4", "udp6":
 		var bind *tcpip.FullAddress
 		if local != "" {

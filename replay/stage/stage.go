@@ -100,6 +100,13 @@ func (a *Actor) Dial(ctx context.Context, network, address string) (net.Conn, er
 	return a.Side.dial(ctx, a.Host.DialContext, network, address)
 }
 
+// DialFrom is Dial from a local address, "IP:port" or ":port".
+func (a *Actor) DialFrom(ctx context.Context, network, local, address string) (net.Conn, error) {
+	return a.Side.dial(ctx, func(ctx context.Context, network, address string) (net.Conn, error) {
+		return a.Host.DialFrom(ctx, network, local, address)
+	}, network, address)
+}
+
 // Listen waits for connections, and keeps what is said on them.
 func (a *Actor) Listen(address string) (net.Listener, error) {
 	l, err := a.Host.Listen("tcp", address)

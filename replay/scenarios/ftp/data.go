@@ -148,7 +148,8 @@ func (s *session) open() (net.Conn, error) {
 	case s.listener != nil:
 		return s.listener.Accept()
 	case s.target.IsValid():
-		return s.t.serverData.Dial(s.ctx, "tcp", s.target.String())
+		// From port L-1 (RFC 959 section 3.2).
+		return s.t.serverData.DialFrom(s.ctx, "tcp", ":"+strconv.Itoa(port-1), s.target.String())
 	}
 	return nil, errors.New("no data connection was agreed on")
 }
