@@ -129,6 +129,10 @@ func (s *swarm) byServer(ctx context.Context, server *member) error {
 	if err != nil {
 		return err
 	}
+	// All hosts were just made: what that left to do is not to make them late.
+	if err := pause(ctx, joinGap); err != nil {
+		return err
+	}
 	start := s.w.Net.Now().Std()
 	out.start()
 	done := map[string]float64{}
