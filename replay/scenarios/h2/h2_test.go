@@ -116,6 +116,25 @@ func TestMultiplexTLS(t *testing.T) {
 	r.CheckDecrypted(t, `http2.headers.path`, "http2.headers.path", "/large.bin", "/style.css", "/script.js", "/logo.svg")
 }
 
+// What can go in clear can go under TLS.
+func TestTLS(t *testing.T) {
+	if testing.Short() {
+		t.Skip("one run is enough for a quick look")
+	}
+	t.Parallel()
+	for _, name := range []string{"h2-priority", "h2-push", "h2-loss"} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r := replaytest.Run(t, name, replay.Options{TLS: true, RTT: 20 * time.Millisecond, Seed: 2})
+			r.Check(t)
+			r.CheckHellos(t)
+			if len(r.Truth.Protected) < 8 {
+				t.Errorf("%d messages under TLS", len(r.Truth.Protected))
+			}
+		})
+	}
+}
+
 func TestPriority(t *testing.T) {
 	if testing.Short() {
 		t.Skip("one run is enough for a quick look")
