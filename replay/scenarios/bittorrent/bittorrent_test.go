@@ -1,7 +1,9 @@
 package bittorrent_test
 
 import (
+	"context"
 	"fmt"
+	"runtime"
 	"slices"
 	"strconv"
 	"strings"
@@ -10,6 +12,8 @@ import (
 
 	"github.com/wiretale/wiretale/internal/replaytest"
 	"github.com/wiretale/wiretale/replay"
+	"github.com/wiretale/wiretale/replay/scenarios"
+	"github.com/wiretale/wiretale/replay/scenarios/bittorrent"
 	"github.com/wiretale/wiretale/replay/truth"
 )
 
@@ -408,6 +412,27 @@ func checkRequests(t *testing.T, tr *truth.Truth) {
 			case !x.heard && x.m.Wire.Type == "piece" && !asked[block]:
 				t.Errorf("connection %d: %s sends block %s that nobody asked for", w.connection, w.from, block)
 			}
+		}
+	}
+}
+
+// Whoever gives up waits for nothing, and nothing is left behind.
+func TestCancel(t *testing.T) {
+	if testing.Short() {
+		t.Skip("plays in real time")
+	}
+	before := runtime.NumGoroutine()
+	for _, s := range []scenarios.Scenario{bittorrent.Swarm, bittorrent.DHT, bittorrent.UDPTracker, bittorrent.FreeRider, bittorrent.Versus} {
+		ctx, cancel := context.WithTimeout(t.Context(), 800*time.Millisecond)
+		if _, err := s.Run(ctx, scenarios.Params{RTT: 200 * time.Millisecond}); err == nil {
+			t.Errorf("%s: no error", s.Name)
+		}
+		cancel()
+	}
+	for end := time.Now().Add(10 * time.Second); runtime.NumGoroutine() > before; time.Sleep(5 * time.Millisecond) {
+		if time.Now().After(end) {
+			buf := make([]byte, 1<<20)
+			t.Fatalf("%d goroutines, %d before:\n%s", runtime.NumGoroutine(), before, buf[:runtime.Stack(buf, true)])
 		}
 	}
 }

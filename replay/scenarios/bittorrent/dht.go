@@ -112,7 +112,7 @@ func runDHT(ctx context.Context, s *swarm) error {
 		}
 		if err := s.start(m, content, func(c *peer.Config) {
 			c.DHT = peerPort
-			c.OnPort = func(a netip.AddrPort) { go n.ping(ctx, a) }
+			c.OnPort = func(a netip.AddrPort) { n.pings.Go(func() { n.ping(ctx, a) }) }
 		}); err != nil {
 			return err
 		}
@@ -351,8 +351,6 @@ func (n *node) query(ctx context.Context, to netip.AddrPort, q string, args map[
 // ping is what BEP 5 wants when a peer names its port of the DHT: the node
 // may be new.
 func (n *node) ping(ctx context.Context, a netip.AddrPort) {
-	n.pings.Add(1)
-	defer n.pings.Done()
 	_, _ = n.query(ctx, a, "ping", map[string]any{}, truth.Wire{}) // a node that does not answer is not added
 }
 
