@@ -79,6 +79,10 @@ func TestCommands(t *testing.T) {
 		{"replay page --mtu 100 -w x", 2, nil, []string{"an MTU of 100"}},
 		{"replay page --at roof -w x", 2, nil, []string{"client, middle or server"}},
 		{"replay http1-persistent --help", 0, []string{"A page with ten objects", "In Wireshark", "--rate", "Usage: wiretale replay"}, nil},
+		{"replay --onto nowhere0 " + page, 1, nil, []string{"nowhere0"}},
+		{"replay --onto lo --speed fast " + page, 2, nil, []string{"2x"}},
+		{"replay --onto lo --speed 2x --pps 5 " + page, 2, nil, []string{"exclude each other"}},
+		{"replay page --pps 5 -w x", 2, nil, []string{"--onto"}},
 		{"replay --list", 0, []string{"page", "ten images"}, nil},
 
 		// analyze

@@ -12,25 +12,29 @@ import (
 	"time"
 
 	"github.com/wiretale/wiretale/analyzers"
+	"github.com/wiretale/wiretale/capture"
 	"github.com/wiretale/wiretale/internal/sidebyside"
 	"github.com/wiretale/wiretale/replay"
+	"github.com/wiretale/wiretale/replay/onto"
 	"github.com/wiretale/wiretale/replay/truth"
 	"github.com/wiretale/wiretale/report"
 )
 
 func replayCommand() *command {
 	return &command{
-		name: "replay", args: "[SCENARIO]",
+		name: "replay", args: "[SCENARIO | FILE]",
 		short: "make a capture whose truth is known",
 		long: `Replay lets real implementations talk over a simulated network, and writes the
 capture and what truly happened. Without a scenario it lists all; with one,
---help tells what it shows.`,
+--help tells what it shows. With --onto it puts the packets of a capture on an
+interface instead.`,
 		examples: [][2]string{
 			{"wiretale replay --list", "the scenarios"},
 			{"wiretale replay page --help", "what one of them shows"},
 			{"wiretale replay page -w page.pcapng --truth page.json", "a web page with ten images"},
 			{"wiretale replay page --compare", "what happened, beside what Wireshark and wiretale make of it"},
 			{"wiretale replay page --rtt 80ms --loss 1% --rate 10mbit -w - | wiretale analyze -", "the same over a worse network, analyzed at once"},
+			{"wiretale replay --onto eth0 --speed 2x capture.pcapng", "a capture's packets onto an interface, twice as fast"},
 		},
 		words:  scenarioNames,
 		values: map[string]func() []string{"at": positions},
@@ -48,6 +52,9 @@ type replayFlags struct {
 	list, compare          bool
 	capture, truth, keylog string
 	o                      replay.Options
+
+	onto, speed string
+	pps, mbps   float64
 }
 
 func (r *replayFlags) define(c *call) {
@@ -66,6 +73,10 @@ func (r *replayFlags) define(c *call) {
 	f.Float64Var(&o.TimeScale, "time-scale", 0, "`seconds` of the scenario's own timers in one second (0: as the scenario says)")
 	f.BoolVar(&o.TLS, "tls", false, "put what can also go in clear under TLS")
 	f.Uint64Var(&o.Seed, "seed", 0, "of contents, ports and identifiers")
+	f.StringVar(&r.onto, "onto", "", "put the packets of a capture on this `interface` (Linux, needs CAP_NET_RAW)")
+	f.StringVar(&r.speed, "speed", "", "with --onto: `times` the capture's own pace: 2x, 0.5x, max")
+	f.Float64Var(&r.pps, "pps", 0, "with --onto: `packets` in a second")
+	f.Float64Var(&r.mbps, "mbps", 0, "with --onto: `megabits` in a second")
 	f.StringVar(&o.At, "at", "", "`place` of the capture: client, server or middle")
 	c.colorFlag()
 }
@@ -75,6 +86,10 @@ func (r *replayFlags) run(c *call) error {
 	switch {
 	case r.list || len(c.args) == 0 && nothing:
 		return c.scenarios()
+	case r.onto != "":
+		return r.ontoInterface(c)
+	case r.speed != "" || r.pps != 0 || r.mbps != 0:
+		return usagef("--speed, --pps and --mbps go with --onto INTERFACE")
 	case len(c.args) != 1:
 		return usagef("want one scenario; wiretale replay --list names them")
 	case r.compare:
@@ -95,12 +110,12 @@ func (r *replayFlags) write(c *call) error {
 			o.Summary = c.stderr
 		}
 	}
-	var capture, told, keys outputFile
-	err := errors.Join(capture.open(r.capture, c.stdout, &o.Out), told.open(r.truth, c.stdout, &o.Truth), keys.open(r.keylog, c.stdout, &o.Keys))
+	var recorded, told, keys outputFile
+	err := errors.Join(recorded.open(r.capture, c.stdout, &o.Out), told.open(r.truth, c.stdout, &o.Truth), keys.open(r.keylog, c.stdout, &o.Keys))
 	if err == nil {
 		err = replay.Run(c.ctx, c.args[0], o)
 	}
-	err = errors.Join(err, capture.close(err), told.close(err), keys.close(err))
+	err = errors.Join(err, recorded.close(err), told.close(err), keys.close(err))
 	if errors.Is(err, replay.ErrUnknown) || errors.Is(err, replay.ErrOptions) {
 		return usageError{err}
 	}
@@ -148,6 +163,34 @@ func (r *replayFlags) sideBySide(c *call) error {
 		return errDisagree
 	}
 	return nil
+}
+
+// ontoInterface puts a capture on an interface.
+func (r *replayFlags) ontoInterface(c *call) error {
+	if len(c.args) != 1 {
+		return usagef("want one capture to put on %s", r.onto)
+	}
+	pace := onto.Pace{}
+	if r.speed != "" {
+		var err error
+		if pace, err = onto.ParseSpeed(r.speed); err != nil {
+			return usageError{err}
+		}
+	}
+	pace.PPS, pace.Mbps = r.pps, r.mbps
+	src, err := capture.Open(c.args, capture.Options{Stdin: c.stdin})
+	if err != nil {
+		return err
+	}
+	defer src.Close()
+	st, err := onto.Run(c.ctx, r.onto, src, pace)
+	if st.Packets > 0 {
+		fmt.Fprintln(c.stdout, st.String())
+	}
+	if errors.Is(err, onto.ErrPace) {
+		return usageError{err}
+	}
+	return err
 }
 
 // textFlag is a flag that is read from, and shown as, a text of its own.

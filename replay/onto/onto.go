@@ -1,0 +1,205 @@
+// Package onto puts the packets of a capture on a network interface, at their
+// own pace or another. It must not change a packet.
+package onto
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/wiretale/wiretale/capture"
+	"github.com/wiretale/wiretale/events"
+)
+
+// Pace says when packets are sent. At most one field is set; the zero value is
+// the capture's own pace.
+type Pace struct {
+	Speed float64 // times the capture's own pace
+	PPS   float64 // packets in a second
+	Mbps  float64 // 10^6 bits of frames in a second
+	Max   bool    // one after the other
+}
+
+// ErrPace says that a pace makes no sense.
+var ErrPace = errors.New("this pace cannot be kept")
+
+// check reports what is wrong with p.
+func (p Pace) check() error {
+	set := 0
+	for _, v := range []float64{p.Speed, p.PPS, p.Mbps} {
+		if v != 0 {
+			set++
+		}
+		if v < 0 || v != v || v > 1e12 {
+			return fmt.Errorf("%w: %g", ErrPace, v)
+		}
+	}
+	if p.Max {
+		set++
+	}
+	if set > 1 {
+		return fmt.Errorf("%w: a speed, packets in a second and megabits in a second exclude each other", ErrPace)
+	}
+	return nil
+}
+
+// due is how long after the first packet another is sent, after so many packets
+// and bytes.
+func (p Pace) due(since events.Duration, packets, bytes uint64) time.Duration {
+	switch {
+	case p.Max:
+		return 0
+	case p.PPS > 0:
+		return time.Duration(float64(packets) / p.PPS * 1e9)
+	case p.Mbps > 0:
+		return time.Duration(float64(bytes) * 8 / p.Mbps * 1e3)
+	case p.Speed > 0:
+		return time.Duration(float64(since) / p.Speed)
+	}
+	return since.Std()
+}
+
+// Stats are what became of the packets.
+type Stats struct {
+	Packets uint64 // sent
+	Bytes   uint64 // of these
+	Took    time.Duration
+
+	Cut     uint64 // not sent: the capture has only a part of them
+	Foreign uint64 // not sent: no Ethernet frames
+	TooLong uint64 // not sent: longer than the interface takes
+
+	// How late packets were handed over, measured for each: the mean and the
+	// worst.
+	Late, Latest time.Duration
+}
+
+func (s Stats) String() string {
+	text := fmt.Sprintf("%d packets, %d bytes in %s", s.Packets, s.Bytes, s.Took.Round(time.Microsecond))
+	if sec := s.Took.Seconds(); sec > 0 {
+		text += fmt.Sprintf(": %.0f packets/s, %.3f Mbit/s", float64(s.Packets)/sec, float64(s.Bytes)*8/sec/1e6)
+	}
+	if s.Latest > 0 {
+		text += fmt.Sprintf("; on the mean %s late, at most %s", s.Late.Round(time.Microsecond), s.Latest.Round(time.Microsecond))
+	}
+	for _, x := range []struct {
+		n   uint64
+		why string
+	}{{s.Cut, "the capture has only a part of them"}, {s.Foreign, "they are no Ethernet frames"}, {s.TooLong, "they are longer than the interface takes"}} {
+		if x.n > 0 {
+			text += fmt.Sprintf("\n%d packets were not sent: %s", x.n, x.why)
+		}
+	}
+	return text
+}
+
+// ErrNothing says that no packet of the capture can be sent.
+var ErrNothing = errors.New("the capture has no whole Ethernet frame")
+
+// errTooLong is a port's answer to a frame that is longer than it takes.
+var errTooLong = errors.New("longer than the interface takes")
+
+// port is an interface that takes frames.
+type port interface {
+	send(frame []byte) error
+	close() error
+}
+
+// Run sends all packets of src over the interface of that name. What was sent
+// so far is told with an error too, and with the end of ctx.
+func Run(ctx context.Context, iface string, src *capture.Source, pace Pace) (Stats, error) {
+	if err := pace.check(); err != nil {
+		return Stats{}, err
+	}
+	p, err := openPort(iface)
+	if err != nil {
+		return Stats{}, err
+	}
+	defer p.close()
+	return play(ctx, p, src, pace)
+}
+
+// play sends the packets of src through p.
+func play(ctx context.Context, p port, src *capture.Source, pace Pace) (st Stats, err error) {
+	var (
+		b       capture.Batch
+		begin   time.Time
+		first   events.Time
+		last    time.Duration // when the packet before was due
+		planned uint64        // bytes of packets that had their turn
+		late    time.Duration
+	)
+	defer func() {
+		if st.Packets > 0 {
+			st.Took = time.Since(begin)
+			st.Late = late / time.Duration(st.Packets)
+		}
+	}()
+	for {
+		if err := src.Next(&b); err != nil {
+			if !errors.Is(err, io.EOF) {
+				return st, err
+			}
+			if st.Packets == 0 {
+				return st, ErrNothing
+			}
+			return st, nil
+		}
+		for i := range b.Packets {
+			k := &b.Packets[i]
+			switch {
+			case k.Link != capture.LinkEthernet || len(k.Data) < 14:
+				st.Foreign++
+				continue
+			case k.Wire > uint32(len(k.Data)):
+				st.Cut++
+				continue
+			}
+			if begin.IsZero() {
+				begin, first = time.Now(), k.Time
+			}
+			// Time never goes back here, even where the capture's does.
+			last = max(last, pace.due(k.Time.Sub(first), st.Packets, planned))
+			planned += uint64(len(k.Data))
+			if err := wait(ctx, begin.Add(last)); err != nil {
+				b.Release()
+				return st, err
+			}
+			switch err := p.send(k.Data); {
+			case errors.Is(err, errTooLong):
+				st.TooLong++
+			case err != nil:
+				b.Release()
+				return st, err
+			default:
+				st.Packets++
+				st.Bytes += uint64(len(k.Data))
+				if !pace.Max {
+					d := max(time.Since(begin)-last, 0)
+					late += d
+					st.Latest = max(st.Latest, d)
+				}
+			}
+		}
+		b.Release()
+	}
+}
+
+// nap is the longest sleep, so that the end of ctx is heard.
+const nap = 50 * time.Millisecond
+
+// wait returns at t, or when ctx ends.
+func wait(ctx context.Context, t time.Time) error {
+	for {
+		if err := ctx.Err(); err != nil {
+			return context.Cause(ctx)
+		}
+		d := time.Until(t)
+		if d <= 0 {
+			return nil
+		}
+		doze(min(d, nap))
+	}
+}
