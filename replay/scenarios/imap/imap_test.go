@@ -31,7 +31,7 @@ func TestScenario(t *testing.T) {
 			}
 			for verb, n := range map[string]int{
 				"LOGIN": 1, "LIST": 1, "CREATE": 1, "SUBSCRIBE": 1, "STATUS": 1, "SELECT": 1, "UID": 1, "SEARCH": 1,
-				"FETCH": 9, "STORE": 2, "COPY": 1, "MOVE": 1, "EXPUNGE": 1, "APPEND": 2, "IDLE": 1, "DONE": 1, "LOGOUT": 1,
+				"FETCH": 11, "STORE": 2, "COPY": 1, "MOVE": 1, "EXPUNGE": 1, "APPEND": 2, "IDLE": 1, "DONE": 1, "LOGOUT": 1,
 			} {
 				if verbs[verb] != n {
 					t.Errorf("%d of %s, want %d", verbs[verb], verb, n)

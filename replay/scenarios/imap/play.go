@@ -95,7 +95,7 @@ func (s *session) folders() error {
 	if err := s.c.Subscribe(archive).Wait(); err != nil {
 		return err
 	}
-	_, err := s.c.Status(inbox, &imap.StatusOptions{NumMessages: true, NumUnseen: true, UIDNext: true, UIDValidity: true}).Wait()
+	_, err := s.c.Status(inbox, &imap.StatusOptions{NumUnseen: true}).Wait()
 	return err
 }
 
@@ -108,8 +108,12 @@ func (s *session) look() error {
 	if int(d.NumMessages) != len(s.box) {
 		return fmt.Errorf("%d letters in the inbox", d.NumMessages)
 	}
-	if _, err := s.c.Fetch(imap.SeqSetNum(1, 2, 3), &imap.FetchOptions{UID: true, Flags: true, Envelope: true, InternalDate: true, RFC822Size: true}).Collect(); err != nil {
-		return err
+	// One thing at a time: of several, this library chooses the order by chance,
+	// and a run is to be like the next one.
+	for _, what := range []imap.FetchOptions{{UID: true, Envelope: true}, {UID: true, Flags: true}, {UID: true, RFC822Size: true}} {
+		if _, err := s.c.Fetch(imap.SeqSetNum(1, 2, 3), &what).Collect(); err != nil {
+			return err
+		}
 	}
 	found, err := s.c.UIDSearch(&imap.SearchCriteria{
 		NotFlag: []imap.Flag{imap.FlagSeen},
