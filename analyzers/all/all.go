@@ -4,6 +4,7 @@ package all
 import (
 	"github.com/wiretale/wiretale/analyzers"
 	"github.com/wiretale/wiretale/analyzers/dnscache"
+	"github.com/wiretale/wiretale/analyzers/dnsmapping"
 	"github.com/wiretale/wiretale/analyzers/dnsresolution"
 	"github.com/wiretale/wiretale/analyzers/dnstransaction"
 	"github.com/wiretale/wiretale/analyzers/holhttp1"
@@ -27,6 +28,7 @@ func Questions() []analyzers.Question {
 		dnstransaction.Question,
 		dnsresolution.Question,
 		dnscache.Question,
+		dnsmapping.Question,
 		httptransaction.Question,
 		httpconnections.Question,
 		mix.Question,
