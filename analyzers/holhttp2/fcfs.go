@@ -3,6 +3,7 @@ package holhttp2
 import (
 	"cmp"
 	"slices"
+	"time"
 
 	"github.com/wiretale/wiretale/events"
 )
@@ -10,9 +11,13 @@ import (
 // turn is what would have become of a stream, first come first served.
 type turn struct{ wait, saved events.Duration }
 
+// soon is for how long a line that sends in order waits for a response that is
+// due: heads that were ready together come in one burst.
+const soon = events.Duration(5 * time.Millisecond)
+
 // inOrder sends the whole responses of a period one after the other, in the
 // order of their requests, over the line as it was measured. A response that
-// is not ready for longer than a rest lets the next one go first.
+// is not ready soon lets the next one go first.
 func (c *conn) inOrder() map[*stream]turn {
 	var left []*stream
 	for _, st := range c.period {
@@ -25,7 +30,7 @@ func (c *conn) inOrder() map[*stream]turn {
 	var now events.Time // the line is free
 	var sent int64      // of the curve
 	for len(left) > 0 {
-		i := slices.IndexFunc(left, func(st *stream) bool { return st.first <= now.Add(c.rest) })
+		i := slices.IndexFunc(left, func(st *stream) bool { return st.first <= now.Add(soon) })
 		if i < 0 { // nobody is ready
 			i = 0
 			for j, st := range left {
@@ -34,7 +39,7 @@ func (c *conn) inOrder() map[*stream]turn {
 				}
 			}
 			now = left[i].first
-			i = slices.IndexFunc(left, func(st *stream) bool { return st.first <= now.Add(c.rest) })
+			i = slices.IndexFunc(left, func(st *stream) bool { return st.first <= now.Add(soon) })
 		}
 		st := left[i]
 		if st.first >= now {
