@@ -245,3 +245,36 @@ func TestLostAndLimit(t *testing.T) {
 		t.Errorf("%+v", v)
 	}
 }
+
+// A connection with ten exchanges, pipelined and not.
+func BenchmarkStep(b *testing.B) {
+	for _, c := range []struct {
+		name string
+		ask  func(i int) time.Duration
+	}{
+		{"one after the other", func(i int) time.Duration { return time.Duration(100*i) * ms }},
+		{"pipelined", func(int) time.Duration { return 0 }},
+	} {
+		b.Run(c.name, func(b *testing.B) {
+			evs := []*events.Event{rtt(1, ms, ms)}
+			for i := range 10 {
+				evs = append(evs, get(uint64(10+i), c.ask(i), "/a"))
+				if c.ask(1) > 0 {
+					evs = append(evs, answer(uint64(10+i), uint64(100+i), uint64(101+i), time.Duration(100*i+10)*ms, time.Duration(100*i+20)*ms, 10_000)...)
+				}
+			}
+			for i := 0; c.ask(1) == 0 && i < 10; i++ {
+				evs = append(evs, answer(uint64(10+i), uint64(100+i), uint64(101+i), time.Duration(100*i+10)*ms, time.Duration(100*i+110)*ms, 10_000)...)
+			}
+			l := events.DefaultLimits()
+			r := holhttp1.Question.New(analyzers.Options{Limits: &l})
+			out := func(analyzers.Row) {}
+			b.ReportAllocs()
+			for i := 0; i < b.N; i += len(evs) {
+				for _, e := range evs {
+					r.Step(e, out)
+				}
+			}
+		})
+	}
+}
