@@ -52,3 +52,14 @@ func TestScenarios(t *testing.T) {
 		}
 	}
 }
+
+// The kept captures say what their truth says.
+func TestKept(t *testing.T) {
+	for _, s := range ftp.All {
+		name := s.Name
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			replaytest.Open(t, "../../../pcaps/"+name+".pcapng", "../../../pcaps/"+name+".json").Check(t)
+		})
+	}
+}

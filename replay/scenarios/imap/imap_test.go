@@ -43,3 +43,13 @@ func TestScenario(t *testing.T) {
 		})
 	}
 }
+
+// The kept captures say what their truth says.
+func TestKept(t *testing.T) {
+	for _, name := range []string{"imap"} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			replaytest.Open(t, "../../../pcaps/"+name+".pcapng", "../../../pcaps/"+name+".json").Check(t)
+		})
+	}
+}

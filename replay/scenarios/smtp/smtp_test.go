@@ -137,3 +137,14 @@ func TestQueue(t *testing.T) {
 		t.Errorf("%d packets to the dead exchanger, want one a round at least", len(r.Truth.Drops))
 	}
 }
+
+// The kept captures say what their truth says.
+func TestKept(t *testing.T) {
+	for _, s := range smtp.All {
+		name := s.Name
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			replaytest.Open(t, "../../../pcaps/"+name+".pcapng", "../../../pcaps/"+name+".json").Check(t)
+		})
+	}
+}
