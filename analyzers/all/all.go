@@ -6,6 +6,7 @@ import (
 	"github.com/wiretale/wiretale/analyzers/dnscache"
 	"github.com/wiretale/wiretale/analyzers/dnsmapping"
 	"github.com/wiretale/wiretale/analyzers/dnsresolution"
+	"github.com/wiretale/wiretale/analyzers/dnsthreat"
 	"github.com/wiretale/wiretale/analyzers/dnstransaction"
 	"github.com/wiretale/wiretale/analyzers/holhttp1"
 	"github.com/wiretale/wiretale/analyzers/holhttp2"
@@ -29,6 +30,7 @@ func Questions() []analyzers.Question {
 		dnsresolution.Question,
 		dnscache.Question,
 		dnsmapping.Question,
+		dnsthreat.Question,
 		httptransaction.Question,
 		httpconnections.Question,
 		mix.Question,
