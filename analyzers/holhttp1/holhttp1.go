@@ -93,6 +93,8 @@ func (f *fold) Close(k events.StreamKey, s *state, emit analyzers.Emit) {
 	switch {
 	case s.unasked > 0:
 		undecided(k, s, emit, "requests were not captured: it is not known since when their responses waited")
+	case s.endless > 0:
+		undecided(k, s, emit, "responses without a length were followed by others: it is not known when they were over")
 	case s.sealed && s.requests == 0:
 		undecided(k, s, emit, "encrypted: requests and responses cannot be seen")
 	}

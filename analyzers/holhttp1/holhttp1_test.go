@@ -35,7 +35,8 @@ func get(frame uint64, when time.Duration, target string) *events.Event {
 // in another.
 func answer(request, firstFrame, lastFrame uint64, first, last time.Duration, bytes int64) []*events.Event {
 	return []*events.Event{
-		http.Server(firstFrame, first, &events.HTTPResponse{Status: 200, RequestFrame: request, FirstFrame: firstFrame, FirstTime: at(first), Bytes: 100, HasBody: true}),
+		http.Server(firstFrame, first, &events.HTTPResponse{Status: 200, RequestFrame: request, FirstFrame: firstFrame, FirstTime: at(first), Bytes: 100, HasBody: true,
+			Headers: []events.Header{{"Content-Length", "100"}}}),
 		http.Server(lastFrame, last, &events.HTTPBody{Of: "response", RequestFrame: request, FirstFrame: firstFrame, FirstTime: at(first), WireBytes: bytes - 100, Complete: true}),
 	}
 }
@@ -202,6 +203,17 @@ func TestServerOnly(t *testing.T) {
 	rows = foldtest.Rows(t, holhttp1.Question, get(4, 100*ms, "/a"), get(4, 100*ms, "/b"), end(70, time.Second))
 	if len(rows) != 0 {
 		t.Errorf("%q", foldtest.Keys(rows))
+	}
+}
+
+// Nothing says how long O1 is, and O2 follows it all the same.
+func TestWithoutLength(t *testing.T) {
+	evs := largeBeforeSmall()
+	evs[4].Body.(*events.HTTPResponse).Headers = nil
+	rows := foldtest.Rows(t, holhttp1.Question, evs...)
+	v := foldtest.Value[*holhttp1.Value](t, rows, "tcp:2")
+	if len(rows) != 1 || v.Responses != 1 || !strings.HasPrefix(v.Undecided, "responses without a length") || !cmp.Equal(v.Frames, []uint64{5, 50}) {
+		t.Errorf("%+v", v)
 	}
 }
 

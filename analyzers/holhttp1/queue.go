@@ -11,6 +11,7 @@ type state struct {
 	rtt      events.Duration // from the capture point to the server and back; 0: not known
 	requests uint32          // so far
 	unasked  uint32          // responses whose requests were not captured
+	endless  uint32          // responses whose end is not known, and others came behind them
 	frame    uint64          // the first of those, or the hello that promised HTTP/1 under TLS
 	last     uint64          // the last of those
 	sealed   bool            // TLS that carries HTTP/1
@@ -40,6 +41,7 @@ type exchange struct {
 	progress   progress
 	status     int
 	bytes      int64 // head and body on the wire
+	endless    bool  // nothing says how long it is (RFC 9112 section 6.3): the end of the connection ends it
 	firstFrame uint64
 	lastFrame  uint64
 	first, end events.Time // the first byte of the response, the last
@@ -54,10 +56,15 @@ const (
 
 func (s *state) seal(e *events.Event) {
 	s.flow, s.sealed = e.Flow, true
+	s.mark(e.Pos.Frame)
+}
+
+// mark notes a frame that an undecided row will name.
+func (s *state) mark(frame uint64) {
 	if s.frame == 0 {
-		s.frame = e.Pos.Frame
+		s.frame = frame
 	}
-	s.last = e.Pos.Frame
+	s.last = frame
 }
 
 func (f *fold) request(k events.StreamKey, s *state, e *events.Event, r *events.HTTPRequest, emit analyzers.Emit) {
@@ -93,11 +100,8 @@ func (f *fold) response(k events.StreamKey, s *state, e *events.Event, r *events
 		if s.cut {
 			return // to a request that the limit kept out
 		}
-		if s.unasked == 0 {
-			s.frame = e.Pos.Frame
-		}
 		s.unasked++
-		s.last = e.Pos.Frame
+		s.mark(e.Pos.Frame)
 		return
 	}
 	for i := range s.queue {
@@ -112,6 +116,7 @@ func (f *fold) response(k events.StreamKey, s *state, e *events.Event, r *events
 	x.progress, x.status, x.bytes = begun, r.Status, r.Bytes
 	x.first, x.firstFrame = r.FirstTime, r.FirstFrame
 	x.end, x.lastFrame = e.Time, e.Pos.Frame
+	x.endless = r.HasBody && events.Get(r.Headers, "Content-Length") == "" && events.Get(r.Headers, "Transfer-Encoding") == ""
 	if !r.HasBody {
 		x.progress = over
 		f.rest(k, s, emit)

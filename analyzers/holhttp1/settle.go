@@ -39,6 +39,18 @@ func (f *fold) settle(k events.StreamKey, s *state, emit analyzers.Emit) {
 	if len(done) < 2 {
 		return
 	}
+	// Where something follows what only the end of the connection can end, its
+	// last byte passed before, and nobody knows when.
+	for _, x := range done[:len(done)-1] {
+		if x.endless {
+			s.endless++
+			s.mark(x.firstFrame)
+			s.mark(x.lastFrame)
+		}
+	}
+	if s.endless > 0 {
+		return
+	}
 	l := line{k: k, s: s, xs: done}
 	l.turns()
 	any := false
@@ -232,6 +244,6 @@ func undecided(k events.StreamKey, s *state, emit analyzers.Emit, why string) {
 	client, server := s.flow.Ends()
 	emit(k.String(), &Value{
 		What: Connection, Undecided: why, Client: client.String(), Server: server.String(), Stream: k.Stream,
-		Responses: s.unasked, Frames: analyzers.Frames(s.frame, s.last), Filter: k.Filter(),
+		Responses: s.unasked + s.endless, Frames: analyzers.Frames(s.frame, s.last), Filter: k.Filter(),
 	})
 }

@@ -44,7 +44,7 @@ type Value struct {
 	AtMost    bool            `json:"at_most,omitzero" doc:"the round trip is not known: waited is too long by it, at most"`
 
 	Behind    []Behind `json:"behind,omitzero" doc:"response: those it waited behind, longest first, 8 at most"`
-	Responses uint32   `json:"responses,omitzero" doc:"blocker: how many waited behind it; connection: responses without a request"`
+	Responses uint32   `json:"responses,omitzero" doc:"blocker: how many waited behind it; connection: responses without a request, or without an end"`
 	Numbers   []uint32 `json:"numbers,omitzero" doc:"blocker: which requests they were, the first 32"`
 
 	Saved *events.Duration `json:"saved,omitzero" doc:"seconds earlier that it (blocker: the last of those behind it most of all) would have been whole, had all streams shared the line evenly"`
