@@ -73,6 +73,8 @@ func (s *summary) Section(full bool) analyzers.Section {
 	switch {
 	case s.rows.Count() == 0:
 		out.Lead = "No answer of a resolver in this capture."
+	case s.questions == 0:
+		out.Lead = "No answer in this capture that a cache could have given."
 	case decided == 0:
 		out.Lead = fmt.Sprintf("Undecided: %s, and nothing tells hits from misses.", analyzers.CountOf(int64(s.questions), "answered question"))
 	default:
@@ -98,11 +100,14 @@ func (s *summary) Section(full bool) analyzers.Section {
 	for _, v := range kept {
 		num := func(n uint64) string { return analyzers.CountText(int64(n)) }
 		by := UpstreamSeen
-		if !v.Upstream {
+		switch {
+		case v.Upstream:
+		case v.ByTTL+v.ByLatency == 0:
+			by = "–"
+		case v.ByLatency > v.ByTTL:
+			by = Latency
+		default:
 			by = TTLAge
-			if v.ByLatency > v.ByTTL {
-				by = Latency
-			}
 		}
 		out.Rows = append(out.Rows, []string{v.Resolver, num(v.Questions), num(v.Hits), num(v.Misses), num(v.Undecided),
 			analyzers.PercentText(int64(v.Hits), int64(v.Hits+v.Misses)), span(v.HitTime), span(v.MissTime), span(v.Saved), num(v.Stale), string(by)})

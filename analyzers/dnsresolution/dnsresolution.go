@@ -38,6 +38,7 @@ type tables struct {
 	said    []said // what upstream answers said; from 1
 	unused  []int32
 	served  []served // by dnsopen.Host.User; from 1
+	texts   map[events.Addr]string
 	emit    analyzers.Emit
 	samples int
 }
@@ -88,7 +89,7 @@ func (*fold) Idle() time.Duration { return analyzers.Never }
 
 func (f *fold) Step(_ struct{}, s *state, e *events.Event, emit analyzers.Emit) {
 	if s.tables == nil {
-		t := &tables{zones: newZones(16 * max(f.limits.FoldPending, 8)), said: make([]said, 1), served: make([]served, 1), samples: max(f.limits.FoldSamples, 1)}
+		t := &tables{texts: map[events.Addr]string{}, zones: newZones(16 * max(f.limits.FoldPending, 8)), said: make([]said, 1), served: make([]served, 1), samples: max(f.limits.FoldSamples, 1)}
 		t.open = dnsopen.New(f.limits, t.over)
 		t.open.Free = func(user int32) { t.unused = append(t.unused, user) }
 		s.tables = t

@@ -2,8 +2,8 @@ package dnsresolution
 
 import (
 	"cmp"
-	"fmt"
 	"slices"
+	"strconv"
 
 	"github.com/wiretale/wiretale/analyzers"
 	"github.com/wiretale/wiretale/analyzers/dnsopen"
@@ -15,7 +15,7 @@ var whyNames = [...]string{dnsopen.Same: "same", dnsopen.Led: "led", dnsopen.Abo
 // row tells of one question and its tree; m is its answer, nil for none.
 func (t *tables) row(n *dnsopen.Node, m *events.DNSMessage) {
 	v := &Resolution{
-		Resolver: t.open.Host(n.Server).Addr.String(), Client: n.Client.String(), Name: string(n.Name), Type: n.Type,
+		Resolver: t.text(&t.open.Host(n.Server).Addr), Client: t.text(&n.Client), Name: string(n.Name), Type: n.Type,
 		QueryFrame: n.Frame, ResponseFrame: n.AnswerFrame, Result: "unanswered",
 	}
 	if m != nil {
@@ -28,6 +28,8 @@ func (t *tables) row(n *dnsopen.Node, m *events.DNSMessage) {
 		total := n.Answered.Sub(n.Sent)
 		v.Total = &total
 	}
+	v.Hops = make([]Hop, 0, min(int(n.Children), t.samples))
+	v.Frames = make([]uint64, 0, 2*min(int(n.Children), t.samples)+2)
 	t.hops(v, n, n, 0)
 	v.LeftOff = max(0, int(n.Children)-len(v.Hops))
 	v.Mode, v.Reason = modeOf(v.Hops)
@@ -53,9 +55,12 @@ func (t *tables) hops(v *Resolution, top, n *dnsopen.Node, of int) {
 		}
 		x := &t.said[c.User]
 		h := Hop{
-			For: of, Client: c.Client.String(), Server: t.open.Host(c.Server).Addr.String(), Name: string(c.Name), Type: c.Type,
+			For: of, Client: t.text(&c.Client), Server: t.text(&t.open.Host(c.Server).Addr), Name: v.Name, Type: c.Type,
 			Why: whyNames[c.Match], Transport: events.TransportName(c.Proto), Stream: c.Stream, At: c.Sent.Sub(top.Sent),
 			QueryFrame: c.Frame, ResponseFrame: c.AnswerFrame, AA: x.aa,
+		}
+		if string(c.Name) != v.Name {
+			h.Name = string(c.Name)
 		}
 		if c.Queries > 1 {
 			h.Queries = int(c.Queries)
@@ -167,10 +172,36 @@ func (t *tables) evidence(v *Resolution, n *dnsopen.Node) {
 	if len(v.Frames) > analyzers.MaxFrames {
 		v.Frames = append(v.Frames[:analyzers.MaxFrames-1:analyzers.MaxFrames-1], last)
 	}
-	v.Filter = fmt.Sprintf("dns && frame.number >= %d && frame.number <= %d && %s", first, last, analyzers.AddrFilter("addr", events.Flow{Client: t.open.Host(n.Server).Addr}, events.FromClient))
-	if len(v.Hops) > 0 && v.Hops[len(v.Hops)-1].For != 0 {
-		v.Filter = fmt.Sprintf("dns && frame.number >= %d && frame.number <= %d", first, last)
+	var room [160]byte
+	f := append(room[:0], "dns && frame.number >= "...)
+	f = strconv.AppendUint(f, first, 10)
+	f = append(f, " && frame.number <= "...)
+	f = strconv.AppendUint(f, last, 10)
+	if len(v.Hops) == 0 || v.Hops[len(v.Hops)-1].For == 0 { // all are the resolver's own
+		f = append(f, " && ip"...)
+		if !t.open.Host(n.Server).Addr.IP().Is4() {
+			f = append(f, "v6"...)
+		}
+		f = append(f, ".addr == "...)
+		f = append(f, v.Resolver...)
 	}
+	v.Filter = string(f)
+}
+
+// maxTexts is how many addresses are kept as text.
+const maxTexts = 4096
+
+// text is an address as text, made once.
+func (t *tables) text(a *events.Addr) string {
+	s, ok := t.texts[*a]
+	if !ok {
+		if len(t.texts) >= maxTexts {
+			clear(t.texts)
+		}
+		s = a.String()
+		t.texts[*a] = s
+	}
+	return s
 }
 
 // undecided names the resolvers none of whose queries was captured.
