@@ -88,6 +88,23 @@ func TestHonest(t *testing.T) {
 	}
 }
 
+// A measuring tool asks the same many times at once, under many ids, and uses
+// them again: no answer is wrong.
+func TestManyAtOnce(t *testing.T) {
+	s := &story{}
+	for round := range 3 {
+		for i := range uint16(20) {
+			s.Q(float64(100*round)+float64(i), local, auth, i, "www.bank.com. A")
+		}
+		for i := range uint16(20) {
+			s.A(float64(100*round)+30+float64(i), local, auth, i, "www.bank.com. A", "aa", fmt.Sprintf("www.bank.com. A 198.51.100.%d", i))
+		}
+	}
+	if got := s.threats(t); len(got) != 0 {
+		t.Errorf("%v", got)
+	}
+}
+
 // An authority speaks of a zone that nobody asked it about. Glue, and the zone
 // of an alias's target, are its business.
 func TestForeign(t *testing.T) {

@@ -8,23 +8,24 @@ import (
 	"github.com/wiretale/wiretale/events"
 )
 
-// asked is one query of an exchange.
+// asked is one query of an exchange, under one id from one port.
 type asked struct {
-	id, port uint16
-	set      bool
+	frame, digest    uint64 // digest: of its first answer
+	id, port         uint16
+	queries, answers uint16 // 0 queries: vacant
 }
 
 // exchange is one question between two hosts, as it was asked last.
 type exchange struct {
-	key     uint64
-	asked   [4]asked // the last ones
-	next    uint8
-	queries uint16
-	answers uint16
-	digest  uint64 // of the first answer
-	query   uint64 // frame
-	answer  uint64
-	suspect int32 // place in tables.suspects, plus 1
+	key   uint64
+	asked [4]asked // the last ones
+	next  uint8
+	// owed counts queries without an answer that had to make room here: their
+	// answers have ids that are not known any more, and are not wrong.
+	owed    uint16
+	known   bool   // some query was captured
+	answer  uint64 // frame of the last answer that fits
+	suspect int32  // place in tables.suspects, plus 1
 }
 
 // exchanges hold the latest, in two generations.
@@ -73,30 +74,43 @@ func (x *exchanges) get(key uint64) *exchange {
 }
 
 func (x *exchange) ask(e *events.Event, m *events.DNSMessage, port uint16) {
+	x.known = true
+	a := x.fits(m.ID, port)
+	switch {
+	case a == nil:
+		a = &x.asked[x.next%4]
+		x.next++
+		if a.queries > 0 && a.answers == 0 && x.owed < maxOwed {
+			x.owed++
+		}
+	case a.answers == 0:
+		a.queries++
+		return
+	}
+	*a = asked{frame: e.Pos.Frame, id: m.ID, port: port, queries: 1}
+}
+
+const maxOwed = 1 << 15
+
+// fits is the query of that id and port, or nil.
+func (x *exchange) fits(id, port uint16) *asked {
 	for i := range x.asked {
-		if a := &x.asked[i]; a.set && a.id == m.ID && a.port == port {
-			x.queries++
-			return
+		if a := &x.asked[i]; a.id == id && a.port == port && a.queries > 0 {
+			return a
 		}
 	}
-	if x.answers > 0 {
-		// A new round; what is late of the old one still fits its query.
-		x.answers, x.queries, x.digest, x.suspect = 0, 0, 0, 0
-		last := x.asked[(x.next+3)%4]
-		x.asked, x.next = [4]asked{last}, 1
-	}
-	x.asked[x.next%4] = asked{m.ID, port, true}
-	x.next++
-	x.queries++
-	x.query = e.Pos.Frame
+	return nil
 }
+
+// query is the frame of the latest query.
+func (x *exchange) query() uint64 { return x.asked[(x.next+3)%4].frame }
 
 // suspect is an exchange whose answers do not fit together.
 type suspect struct {
 	asker, server             events.Addr
 	name, typ                 string
 	wrong, differing, foreign uint64
-	wrongBefore               bool
+	lastWrong                 uint64 // frame
 	taken                     bool
 	frames                    []uint64
 }
@@ -116,38 +130,29 @@ func (t *tables) answer(x *exchange, e *events.Event, m *events.DNSMessage, aske
 	if !m.RA {
 		foreign = foreignRecords(m)
 	}
-	if x.queries == 0 {
-		// The query was not captured; what is foreign is foreign all the same.
-		if foreign > 0 {
-			t.suspect(x, e, m, asker, server).foreign += uint64(foreign)
-		}
-		return
-	}
-	fits := false
-	for i := range x.asked {
-		fits = fits || x.asked[i].set && x.asked[i].id == m.ID && x.asked[i].port == port
-	}
+	a := x.fits(m.ID, port)
 	switch {
-	case !fits:
+	case !x.known: // the query was not captured
+	case a == nil && x.owed > 0:
+		x.owed--
+	case a == nil:
 		s := t.suspect(x, e, m, asker, server)
 		s.wrong++
-		s.wrongBefore = s.wrongBefore || x.answers == 0
-	case x.answers == 0 || m.TC:
-		x.answers++
-		x.digest, x.answer = digest(m), e.Pos.Frame
+		s.lastWrong = e.Pos.Frame
+	case a.answers == 0 || m.TC:
+		a.answers++
+		a.digest, x.answer = digest(m), e.Pos.Frame
 		if x.suspect != 0 {
 			s := t.suspects[x.suspect-1]
-			s.taken = s.taken || s.wrongBefore
+			s.taken = s.taken || s.lastWrong > a.frame
 			s.frames = remember(s.frames, e.Pos.Frame)
 		}
-	case x.answers < x.queries:
-		x.answers++ // to a repetition: names of many addresses differ honestly
-	default:
-		if d := digest(m); d != x.digest {
-			s := t.suspect(x, e, m, asker, server)
-			s.differing++
-			s.taken = true
-		}
+	case a.answers < a.queries:
+		a.answers++ // to a repetition: names of many addresses differ honestly
+	case digest(m) != a.digest:
+		s := t.suspect(x, e, m, asker, server)
+		s.differing++
+		s.taken = true
 	}
 	if foreign > 0 {
 		t.suspect(x, e, m, asker, server).foreign += uint64(foreign)
@@ -164,7 +169,7 @@ func (t *tables) suspect(x *exchange, e *events.Event, m *events.DNSMessage, ask
 		x.suspect = int32(len(t.suspects))
 	}
 	s := t.suspects[x.suspect-1]
-	for _, f := range [...]uint64{x.query, x.answer, e.Pos.Frame} {
+	for _, f := range [...]uint64{x.query(), x.answer, e.Pos.Frame} {
 		s.frames = remember(s.frames, f)
 	}
 	return s
