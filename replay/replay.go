@@ -130,7 +130,11 @@ func Run(ctx context.Context, name string, o Options) error {
 		}
 		return fmt.Errorf("%w: %q; there are: %s", ErrUnknown, name, strings.Join(names, ", "))
 	}
-	s := all.Scenarios[i]
+	return Play(ctx, all.Scenarios[i], o)
+}
+
+// Play is Run for a scenario that is not among those named.
+func Play(ctx context.Context, s scenarios.Scenario, o Options) error {
 	p, err := o.params(&s)
 	if err != nil {
 		return err
@@ -138,7 +142,7 @@ func Run(ctx context.Context, name string, o Options) error {
 
 	r, err := s.Run(ctx, p)
 	if err != nil {
-		return fmt.Errorf("replay: %s: %w", name, err)
+		return fmt.Errorf("replay: %s: %w", s.Name, err)
 	}
 	t := r.Truth
 	tell(&t, s, &p, &r.Recording)

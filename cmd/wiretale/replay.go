@@ -34,6 +34,7 @@ interface instead.`,
 			{"wiretale replay page -w page.pcapng --truth page.json", "a web page with ten images"},
 			{"wiretale replay page --compare", "what happened, beside what Wireshark and wiretale make of it"},
 			{"wiretale replay page --rtt 80ms --loss 1% --rate 10mbit -w - | wiretale analyze -", "the same over a worse network, analyzed at once"},
+			{"wiretale replay --from capture.pcapng --rtt 80ms -w again.pcapng", "a capture's exchanges again, over another network"},
 			{"wiretale replay --onto eth0 --speed 2x capture.pcapng", "a capture's packets onto an interface, twice as fast"},
 		},
 		words:  scenarioNames,
@@ -53,6 +54,7 @@ type replayFlags struct {
 	capture, truth, keylog string
 	o                      replay.Options
 
+	rerun       rerunFlags
 	onto, speed string
 	pps, mbps   float64
 }
@@ -78,12 +80,15 @@ func (r *replayFlags) define(c *call) {
 	f.Float64Var(&r.pps, "pps", 0, "with --onto: `packets` in a second")
 	f.Float64Var(&r.mbps, "mbps", 0, "with --onto: `megabits` in a second")
 	f.StringVar(&o.At, "at", "", "`place` of the capture: client, server or middle")
+	r.rerun.define(c)
 	c.colorFlag()
 }
 
 func (r *replayFlags) run(c *call) error {
 	nothing := r.capture == "" && r.truth == "" && r.keylog == ""
 	switch {
+	case r.rerun.from != "":
+		return r.fromCapture(c)
 	case r.list || len(c.args) == 0 && nothing:
 		return c.scenarios()
 	case r.onto != "":
@@ -102,6 +107,11 @@ func (r *replayFlags) run(c *call) error {
 
 // write plays the scenario into files.
 func (r *replayFlags) write(c *call) error {
+	return r.writeWith(c, func(o replay.Options) error { return replay.Run(c.ctx, c.args[0], o) })
+}
+
+// writeWith writes what play makes into files.
+func (r *replayFlags) writeWith(c *call, play func(replay.Options) error) error {
 	o := r.o
 	o.Version = version()
 	o.Summary = c.stdout
@@ -113,7 +123,7 @@ func (r *replayFlags) write(c *call) error {
 	var recorded, told, keys outputFile
 	err := errors.Join(recorded.open(r.capture, c.stdout, &o.Out), told.open(r.truth, c.stdout, &o.Truth), keys.open(r.keylog, c.stdout, &o.Keys))
 	if err == nil {
-		err = replay.Run(c.ctx, c.args[0], o)
+		err = play(o)
 	}
 	err = errors.Join(err, recorded.close(err), told.close(err), keys.close(err))
 	if errors.Is(err, replay.ErrUnknown) || errors.Is(err, replay.ErrOptions) {

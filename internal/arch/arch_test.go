@@ -36,7 +36,7 @@ var mayImport = map[string][]string{
 // onlyIn are modules that are fenced off: the folders that may import them.
 var onlyIn = map[string][]string{
 	"github.com/google/gopacket":    {"capture", "flows"},
-	"github.com/miekg/dns":          {"decoders/dns", "replay"},
+	"github.com/miekg/dns":          {"decoders/dns", "internal/rerun", "replay"},
 	"gvisor.dev/gvisor":             {"replay"},
 	"github.com/quic-go/quic-go":    {"replay"},
 	"github.com/spf13/pflag":        {"cmd"},

@@ -1,0 +1,310 @@
+// Package rerun plays the application exchanges of a capture again over the
+// simulated network. It knows the capture by wiretale's events only: what
+// those do not hold (bodies) is made up in the same size, and a conversation
+// that cannot be rebuilt from them is told with its reason, never guessed.
+package rerun
+
+import (
+	"context"
+	"maps"
+	"net/netip"
+	"slices"
+	"sort"
+	"strings"
+	"time"
+
+	"github.com/wiretale/wiretale/events"
+	"github.com/wiretale/wiretale/internal/pipeline"
+	"github.com/wiretale/wiretale/replay/truth"
+)
+
+// Reason says why a conversation is not played again.
+type Reason string
+
+// The reasons, in the order in which they count.
+const (
+	Encrypted   Reason = "encrypted"
+	Gap         Reason = "bytes of it were not captured"
+	Midway      Reason = "its beginning was not captured"
+	Inside      Reason = "another protocol inside"
+	CutOff      Reason = "a message is cut off"
+	Multicast   Reason = "multicast, broadcast or no address"
+	Unsupported Reason = "of a protocol that is not played again"
+	Unbuilt     Reason = "a message cannot be rebuilt from what is known of it"
+	TooMany     Reason = "beyond the limit on hosts and conversations"
+	Silent      Reason = "no message that wiretale knows"
+)
+
+var reasons = []Reason{Encrypted, Gap, Midway, Inside, CutOff, Multicast, Unsupported, Unbuilt, TooMany, Silent}
+
+// What one run plays at most: each host is a whole TCP/IP stack, each
+// conversation two goroutines.
+const (
+	maxHosts         = 100
+	maxConversations = 2000
+	maxBytes         = 256 << 20 // of all messages
+)
+
+// Script is a capture as conversations that can be played.
+type Script struct {
+	Conversations []*Conversation
+	Left          map[Reason]int // conversations that cannot
+	RTT           time.Duration  // median of the handshakes; 0: there were none
+	// between are the round-trip times of hosts, client first.
+	between map[[2]netip.Addr]time.Duration
+}
+
+// Conversation is one TCP connection or one pair of UDP ports.
+type Conversation struct {
+	Proto          string // tcp or udp
+	Client, Server netip.AddrPort
+	Start          events.Time
+	Messages       []*Message // in the order in which they were complete
+	// ServerCloses: the server gives up the connection first.
+	ServerCloses bool
+
+	stream  events.StreamKey
+	reason  Reason
+	gaps    [2]time.Duration // capture point to each side and back, from the handshake
+	from    netip.AddrPort   // of the client when played
+	pending [2]bool          // by sender: a head was seen whose body is to come
+	asked   []*events.HTTPRequest
+	pop3    string // the last command
+}
+
+// Message is what one side says at once.
+type Message struct {
+	Kind  truth.Kind
+	From  events.Dir
+	Bytes []byte
+	// Think is the time from the message before it until its first byte, as
+	// far as its sender was the cause.
+	Think time.Duration
+	// Body: these bytes belong to the last head of the same side.
+	Body bool
+
+	at   events.Time // its last byte, at the capture point
+	key  string      // what must be equal when it is played again
+	fill truth.Message
+}
+
+// Read makes the script of the captures at paths.
+func Read(ctx context.Context, paths ...string) (*Script, error) {
+	b := builder{of: map[events.StreamKey]*Conversation{}}
+	_, err := pipeline.Run(ctx, pipeline.Config{
+		Paths: paths, Limits: events.DefaultLimits(), ShowSecrets: true, Want: events.SetOf(events.Kinds()...),
+		Events: func(evs []*events.Event) error {
+			for _, e := range evs {
+				b.event(e)
+			}
+			return nil
+		},
+	})
+	if err != nil {
+		return nil, err
+	}
+	return b.script(), nil
+}
+
+type builder struct {
+	of    map[events.StreamKey]*Conversation
+	order []*Conversation
+	rtts  []time.Duration
+	bytes int64
+}
+
+func (b *builder) conversation(e *events.Event) *Conversation {
+	c := b.of[e.Key()]
+	if c == nil {
+		client, server := e.Flow.Ends()
+		c = &Conversation{Proto: e.Flow.Transport(), Client: client, Server: server, Start: e.Time, stream: e.Key()}
+		for _, a := range []netip.Addr{client.Addr(), server.Addr()} {
+			if a.IsMulticast() || a.IsUnspecified() || a == netip.AddrFrom4([4]byte{255, 255, 255, 255}) {
+				c.leave(Multicast)
+			}
+		}
+		b.of[e.Key()] = c
+		b.order = append(b.order, c)
+	}
+	return c
+}
+
+// leave notes why c is not played; the reason that counts first stays.
+func (c *Conversation) leave(r Reason) {
+	if c.reason == "" || slices.Index(reasons, r) < slices.Index(reasons, c.reason) {
+		c.reason = r
+	}
+}
+
+// event takes one event of the capture.
+func (b *builder) event(e *events.Event) {
+	c := b.conversation(e)
+	switch x := e.Body.(type) {
+	case *events.FlowStart:
+		c.Start = e.Time
+		if client, server := e.Flow.Ends(); len(c.Messages) == 0 {
+			c.Client, c.Server = client, server
+		}
+		if x.Midway {
+			c.leave(Midway)
+		}
+	case *events.FlowDetected:
+		c.Client, c.Server = e.Flow.Ends()
+		if x.Encrypted {
+			c.leave(Encrypted)
+		}
+	case *events.FlowEnd:
+		if x.Encrypted {
+			c.leave(Encrypted)
+		}
+	case *events.FlowGap:
+		c.leave(Gap)
+	case *events.TCPRTT:
+		if x.Of != events.RTTData {
+			if c.gaps[e.From&1] == 0 {
+				c.gaps[e.From&1] = x.RTT.Std()
+			}
+			if x.Of == events.RTTAck && c.gaps[events.FromServer] > 0 {
+				b.rtts = append(b.rtts, c.gaps[0]+c.gaps[1])
+			}
+		}
+	case *events.FlowViolation, *events.FlowLimit, *events.FlowBytes, *events.TCPSegment, *events.TCPHOL:
+	case *events.TLSClientHello, *events.TLSServerHello, *events.TLSCertificate, *events.TLSAlert, *events.TLSHandshake, *events.QUICPacket:
+		c.leave(Encrypted)
+	default:
+		b.message(c, e)
+	}
+}
+
+// message takes an event that is a message of an application.
+func (b *builder) message(c *Conversation, e *events.Event) {
+	switch {
+	case e.Truncated:
+		c.leave(CutOff)
+	case strings.Count(strings.TrimSuffix(e.Layer, "/mail"), "/") > 1:
+		c.leave(Inside)
+	}
+	if c.reason != "" {
+		return
+	}
+	m, reason := c.build(e)
+	if reason != "" {
+		c.leave(reason)
+		return
+	}
+	if m == nil {
+		return
+	}
+	if b.bytes += int64(len(m.Bytes)); b.bytes > maxBytes {
+		c.leave(TooMany)
+		return
+	}
+	c.add(m, e)
+}
+
+// add puts m behind what was said before.
+func (c *Conversation) add(m *Message, e *events.Event) {
+	m.From, m.at = e.From&1, e.Time
+	first := e.Time
+	switch x := e.Body.(type) {
+	case *events.HTTPRequest:
+		first = x.FirstTime
+	case *events.HTTPResponse:
+		first = x.FirstTime
+	case *events.HTTPBody:
+		first = x.FirstTime
+	case *events.MailMessage:
+		first = 0
+	}
+	before, network := c.Start, c.gaps[0]+c.gaps[1]
+	if n := len(c.Messages); n > 0 {
+		last := c.Messages[n-1]
+		before, network = last.at, 0
+		if last.From != m.From {
+			network = c.gaps[m.From]
+		}
+	}
+	m.Think = max(0, first.Sub(before).Std()-network)
+	c.Messages = append(c.Messages, m)
+}
+
+// script is what can be played, in order of time.
+func (b *builder) script() *Script {
+	s := &Script{Left: map[Reason]int{}}
+	hosts := map[netip.Addr]bool{}
+	sort.SliceStable(b.order, func(i, k int) bool { return b.order[i].Start < b.order[k].Start })
+	for _, c := range b.order {
+		if c.reason == "" && (c.pending[0] || c.pending[1]) {
+			c.leave(CutOff)
+		}
+		if c.reason == "" && c.Client.Addr() == c.Server.Addr() {
+			c.leave(Multicast) // a host's talk with itself does not go over a network
+		}
+		if c.reason == "" && len(c.Messages) == 0 {
+			c.leave(Silent)
+		}
+		if c.reason == "" {
+			more := 0
+			for _, a := range []netip.Addr{c.Client.Addr(), c.Server.Addr()} {
+				if !hosts[a] {
+					more++
+				}
+			}
+			if len(hosts)+more > maxHosts || len(s.Conversations) == maxConversations {
+				c.leave(TooMany)
+			}
+		}
+		if c.reason != "" {
+			s.Left[c.reason]++
+			continue
+		}
+		hosts[c.Client.Addr()], hosts[c.Server.Addr()] = true, true
+		last := c.Messages[len(c.Messages)-1]
+		if last.Kind != truth.HTTPResponse && last.From == events.FromServer {
+			c.ServerCloses = true // after QUIT or LOGOUT the server closes
+		}
+		s.Conversations = append(s.Conversations, c)
+	}
+	s.distances()
+	if len(b.rtts) > 0 {
+		slices.Sort(b.rtts)
+		s.RTT = b.rtts[len(b.rtts)/2]
+	}
+	return s
+}
+
+// distances are the round-trip times between hosts: the shortest handshake,
+// or, where only datagrams went, the shortest exchange, of which the server
+// then has no part.
+func (s *Script) distances() {
+	s.between = map[[2]netip.Addr]time.Duration{}
+	shortest := func(c *Conversation, d time.Duration) {
+		k := [2]netip.Addr{c.Client.Addr(), c.Server.Addr()}
+		if old, ok := s.between[k]; d > 0 && (!ok || d < old) {
+			s.between[k] = d
+		}
+	}
+	for _, c := range s.Conversations {
+		if c.gaps[events.FromClient] > 0 && c.gaps[events.FromServer] > 0 {
+			shortest(c, c.gaps[0]+c.gaps[1])
+		}
+	}
+	handshakes := maps.Clone(s.between)
+	answers := func(c *Conversation, f func(*Message)) {
+		if _, ok := handshakes[[2]netip.Addr{c.Client.Addr(), c.Server.Addr()}]; ok || c.Proto != "udp" {
+			return
+		}
+		for i := 1; i < len(c.Messages); i++ {
+			if m := c.Messages[i]; m.From == events.FromServer && c.Messages[i-1].From == events.FromClient {
+				f(m)
+			}
+		}
+	}
+	for _, c := range s.Conversations {
+		answers(c, func(m *Message) { shortest(c, m.Think) })
+	}
+	for _, c := range s.Conversations {
+		network := s.between[[2]netip.Addr{c.Client.Addr(), c.Server.Addr()}]
+		answers(c, func(m *Message) { m.Think = max(0, m.Think-network) })
+	}
+}
