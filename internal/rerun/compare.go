@@ -110,6 +110,9 @@ func Table(w io.Writer, before, after *Script, o report.Options) error {
 	if left := before.leftOut(); left != "" && err == nil {
 		_, err = fmt.Fprintf(w, "; left out: %s", left)
 	}
+	if left := after.leftOut(); left != "" && err == nil {
+		_, err = fmt.Fprintf(w, "\nof the result, not read again: %s", left)
+	}
 	if err == nil {
 		_, err = fmt.Fprintln(w)
 	}

@@ -12,6 +12,9 @@ func (c *Conversation) httpRequest(x *events.HTTPRequest) (*Message, Reason) {
 	if x.HTTPStream != 0 || x.Version != "1.0" && x.Version != "1.1" {
 		return nil, Unsupported
 	}
+	if c.pending[events.FromClient] {
+		return nil, Unbuilt // the body before it has no end
+	}
 	c.asked = append(c.asked, x)
 	c.pending[events.FromClient] = x.HasBody
 	line := x.Method + " " + x.Target + " HTTP/" + x.Version
@@ -26,6 +29,9 @@ func (c *Conversation) httpRequest(x *events.HTTPRequest) (*Message, Reason) {
 func (c *Conversation) httpResponse(x *events.HTTPResponse) (*Message, Reason) {
 	if x.HTTPStream != 0 || x.Version != "1.0" && x.Version != "1.1" {
 		return nil, Unsupported
+	}
+	if c.pending[events.FromServer] || c.untilClose {
+		return nil, Unbuilt // the body before it has no end
 	}
 	n := 0 // of final responses so far
 	for _, m := range c.Messages {
@@ -42,7 +48,8 @@ func (c *Conversation) httpResponse(x *events.HTTPResponse) (*Message, Reason) {
 	}
 	c.pending[events.FromServer] = x.HasBody
 	sized := events.Get(x.Headers, "Content-Length") != "" || chunked(x.Headers)
-	c.ServerCloses = x.HasBody && !sized || strings.EqualFold(events.Get(x.Headers, "Connection"), "close") || x.Version == "1.0"
+	c.untilClose = x.HasBody && !sized
+	c.ServerCloses = c.untilClose || strings.EqualFold(events.Get(x.Headers, "Connection"), "close") || x.Version == "1.0"
 	line := fmt.Sprintf("HTTP/%s %03d %s", x.Version, x.Status, x.Reason)
 	h := *c.asked[n]
 	url := h.Target

@@ -20,6 +20,9 @@ func mailKey(x *events.MailMessage) string {
 	return b.String()
 }
 
+// maxBlanks is how many blanks may end a field.
+const maxBlanks = 500
+
 // mailText is the message: head as it was, parts of the same type, name,
 // coding and size. nil: this form is not known.
 func mailText(x *events.MailMessage) []byte {
@@ -33,6 +36,14 @@ func mailText(x *events.MailMessage) []byte {
 		return nil
 	}
 	if len(x.Parts) <= 1 && (len(x.Parts) == 0 || x.Parts[0].Encoding != "base64" && x.Parts[0].Encoding != "quoted-printable") {
+		if len(x.Parts) == 1 {
+			// Folded lines came as one: blanks make up for what that lacks.
+			body := min(int(x.Parts[0].Bytes), rest)
+			if pad := rest - body; pad > 0 && pad <= maxBlanks && len(x.Headers) > 0 {
+				text := append(bytes.TrimSuffix(head.Bytes(), []byte("\r\n\r\n")), bytes.Repeat([]byte(" "), pad)...)
+				return append(append(text, "\r\n\r\n"...), madeUp(body)...)
+			}
+		}
 		return append(head.Bytes(), madeUp(rest)...)
 	}
 	if len(x.Parts) < 2 || !strings.HasPrefix(x.Parts[0].ContentType, "multipart/") {

@@ -29,13 +29,14 @@ const (
 	Inside      Reason = "another protocol inside"
 	CutOff      Reason = "a message is cut off"
 	Multicast   Reason = "multicast, broadcast or no address"
+	Itself      Reason = "a host's talk with itself"
 	Unsupported Reason = "of a protocol that is not played again"
 	Unbuilt     Reason = "a message cannot be rebuilt from what is known of it"
 	TooMany     Reason = "beyond the limit on hosts and conversations"
 	Silent      Reason = "no message that wiretale knows"
 )
 
-var reasons = []Reason{Encrypted, Gap, Midway, Inside, CutOff, Multicast, Unsupported, Unbuilt, TooMany, Silent}
+var reasons = []Reason{Encrypted, Gap, Midway, Inside, CutOff, Multicast, Itself, Unsupported, Unbuilt, TooMany, Silent}
 
 // What one run plays at most: each host is a whole TCP/IP stack, each
 // conversation two goroutines.
@@ -63,13 +64,14 @@ type Conversation struct {
 	// ServerCloses: the server gives up the connection first.
 	ServerCloses bool
 
-	stream  events.StreamKey
-	reason  Reason
-	gaps    [2]time.Duration // capture point to each side and back, from the handshake
-	from    netip.AddrPort   // of the client when played
-	pending [2]bool          // by sender: a head was seen whose body is to come
-	asked   []*events.HTTPRequest
-	pop3    string // the last command
+	stream     events.StreamKey
+	reason     Reason
+	gaps       [2]time.Duration // capture point to each side and back, from the handshake
+	from       netip.AddrPort   // of the client when played
+	pending    [2]bool          // by sender: a head was seen whose body is to come
+	untilClose bool             // the last body from the server ends with the connection
+	asked      []*events.HTTPRequest
+	pop3       string // the last command
 }
 
 // Message is what one side says at once.
@@ -238,7 +240,7 @@ func (b *builder) script() *Script {
 			c.leave(CutOff)
 		}
 		if c.reason == "" && c.Client.Addr() == c.Server.Addr() {
-			c.leave(Multicast) // a host's talk with itself does not go over a network
+			c.leave(Itself) // it goes over no network
 		}
 		if c.reason == "" && len(c.Messages) == 0 {
 			c.leave(Silent)
