@@ -18,7 +18,7 @@ type rerunFlags struct {
 }
 
 func (r *rerunFlags) define(c *call) {
-	c.flags.StringVar(&r.from, "from", "", "play the exchanges of this capture `file` again: DNS, HTTP/1, SMTP, POP3; bodies are made up")
+	c.flags.StringVar(&r.from, "from", "", "play the exchanges of this capture `file` again: DNS, HTTP/1, SMTP, POP3, IMAP without literals, commands of FTP; bodies are made up")
 	c.flags.DurationVar(&r.think, "max-think", rerun.MaxThink, "with --from: the longest time that a host thinks")
 }
 
