@@ -18,9 +18,7 @@ const (
 // a Synch whose IAC was sent as urgent data. The result is line itself where
 // there is nothing to remove.
 func plainText(line []byte) []byte {
-	for len(line) > 0 && line[0] >= telnetSE && line[0] < telnetIAC && (len(line) == 1 || line[1] < 0x80 || line[1] >= telnetSE) {
-		line = line[1:]
-	}
+	line = withoutSynch(line)
 	i := bytes.IndexByte(line, telnetIAC)
 	if i < 0 {
 		return line
@@ -44,8 +42,13 @@ func plainText(line []byte) []byte {
 			out = append(out, b)
 		}
 	}
-	if len(out) > 0 && out[0] >= telnetSE && i > 0 {
-		return plainText(out)
+	return withoutSynch(out)
+}
+
+// withoutSynch is line without the command bytes at its front.
+func withoutSynch(line []byte) []byte {
+	for len(line) > 0 && line[0] >= telnetSE && line[0] < telnetIAC && (len(line) == 1 || line[1] < 0x80 || line[1] >= telnetSE) {
+		line = line[1:]
 	}
-	return out
+	return line
 }

@@ -31,7 +31,8 @@ func integer(b []byte, n uint) (v, used int, err error) {
 		return v, 1, nil
 	}
 	for i, shift := 1, uint(0); i < len(b); i, shift = i+1, shift+7 {
-		if shift > 28 {
+		// Zeros may follow, as far as implementations take them.
+		if shift > 28 && b[i]&0x7f != 0 || shift > 56 {
 			return 0, 0, errInteger
 		}
 		v += int(b[i]&0x7f) << shift
