@@ -213,7 +213,7 @@ func texts(t *Tape, keep fields) [2][]string {
 }
 
 // text0 is the record without any frame number: its own and those in fields
-// called frame or …_frame; and without durations, for the time goes by frames.
+// called frame, …_frame, or (of hints) …Frame. and without durations, for the time goes by frames.
 func (r Record) text0() string {
 	dec := json.NewDecoder(strings.NewReader(r.text))
 	dec.UseNumber()
@@ -229,7 +229,7 @@ func withoutFrames(v any) any {
 	switch v := v.(type) {
 	case map[string]any:
 		for k, x := range v {
-			if k == "frame" || strings.HasSuffix(k, "_frame") || k == "duration" {
+			if k == "frame" || strings.HasSuffix(k, "_frame") || strings.HasSuffix(k, "Frame") || k == "duration" {
 				delete(v, k)
 				continue
 			}
