@@ -122,15 +122,29 @@ func Help(name string) string { return scenarios.Readme(name) }
 // hosts, names, contents, ports and identifiers are those of the seed. An error
 // that is ErrUnknown or ErrOptions is the caller's.
 func Run(ctx context.Context, name string, o Options) error {
+	s, err := find(name)
+	if err != nil {
+		return err
+	}
+	return Play(ctx, *s, o)
+}
+
+// Check says whether there is a scenario of that name; else it is ErrUnknown.
+func Check(name string) error {
+	_, err := find(name)
+	return err
+}
+
+func find(name string) (*scenarios.Scenario, error) {
 	i := slices.IndexFunc(all.Scenarios, func(s scenarios.Scenario) bool { return s.Name == name })
 	if i < 0 {
 		var names []string
 		for _, s := range all.Scenarios {
 			names = append(names, s.Name)
 		}
-		return fmt.Errorf("%w: %q; there are: %s", ErrUnknown, name, strings.Join(names, ", "))
+		return nil, fmt.Errorf("%w: %q; there are: %s", ErrUnknown, name, strings.Join(names, ", "))
 	}
-	return Play(ctx, all.Scenarios[i], o)
+	return &all.Scenarios[i], nil
 }
 
 // Play is Run for a scenario that is not among those named.

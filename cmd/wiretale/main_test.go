@@ -73,6 +73,7 @@ func TestCommands(t *testing.T) {
 		{"schema now", 2, nil, []string{"no arguments"}},
 		{"completion tcsh", 2, nil, []string{"bash, zsh or fish"}},
 		{"replay nothing -w x", 2, nil, []string{"no such scenario", "page"}},
+		{"replay nothing", 2, nil, []string{"no such scenario", "page"}},
 		{"replay page", 2, nil, []string{"nothing to write"}},
 		{"replay page --loss 70% -w x", 2, nil, []string{"a loss of 70%", "50%"}},
 		{"replay page --rate 7parsec -w x", 2, nil, []string{"parsec", "10mbit"}},

@@ -97,6 +97,11 @@ func (r *replayFlags) run(c *call) error {
 		return usagef("--speed, --pps and --mbps go with --onto INTERFACE")
 	case len(c.args) != 1:
 		return usagef("want one scenario; wiretale replay --list names them")
+	}
+	if err := replay.Check(c.args[0]); err != nil {
+		return usageError{err}
+	}
+	switch {
 	case r.compare:
 		return r.sideBySide(c)
 	case nothing:

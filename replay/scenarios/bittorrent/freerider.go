@@ -2,7 +2,6 @@ package bittorrent
 
 import (
 	"context"
-	"fmt"
 	"math/rand/v2"
 	"time"
 
@@ -27,33 +26,19 @@ const (
 )
 
 // runFreeRider begins in the middle: leechers and rider have some pieces each,
-// so that most are interested in most others. The leechers leave when they have the file, so nobody but the
-// seed gives for nothing. The run is over when they are gone, whatever the
-// rider has by then.
+// so that most are interested in most others. The leechers leave when they
+// have the file, so nobody but the seed gives for nothing. The run is over when
+// they are gone, whatever the rider has by then.
 func runFreeRider(ctx context.Context, s *swarm) error {
-	s.make(riderPieces*pieceBytes, pieceBytes, blockBytes)
-	tracker, err := s.w.Host("tracker", "tracker over HTTP", trackerAddr, trackerName)
+	tracker, err := s.gather(riderPieces, riderSeed)
 	if err != nil {
 		return err
-	}
-	if _, err := s.add("seed", "has the file", 0, riderSeed); err != nil {
-		return err
-	}
-	rates := s.uploads(leechers)
-	for i := range leechers {
-		if _, err := s.add(fmt.Sprintf("leecher%d", i+1), "wants the file", i+1, rates[i]); err != nil {
-			return err
-		}
 	}
 	rider, err := s.add("rider", "wants the file and gives nothing", 1+leechers, 0)
 	if err != nil {
 		return err
 	}
-	s.tellRates()
-	if err := s.join(s.p.RTT, tracker); err != nil {
-		return err
-	}
-	if err := s.serveTracker(tracker); err != nil {
+	if err := s.begin(tracker); err != nil {
 		return err
 	}
 	rnd := rand.New(rand.NewPCG(s.p.Seed, 0x7269646572)) // "rider"

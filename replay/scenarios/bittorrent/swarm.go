@@ -10,6 +10,7 @@ import (
 
 	"github.com/wiretale/wiretale/replay/peer"
 	"github.com/wiretale/wiretale/replay/scenarios"
+	"github.com/wiretale/wiretale/replay/simnet"
 )
 
 // Swarm is bt-swarm's line in scenarios/all.
@@ -48,25 +49,11 @@ const (
 // of the rest by peer exchange. Who is complete first leaves; the others stay
 // until all are.
 func runSwarm(ctx context.Context, s *swarm) error {
-	s.make(pieceCount*pieceBytes, pieceBytes, blockBytes)
-	tracker, err := s.w.Host("tracker", "tracker over HTTP", trackerAddr, trackerName)
+	tracker, err := s.gather(pieceCount, seedUpload)
 	if err != nil {
 		return err
 	}
-	if _, err := s.add("seed", "has the file", 0, seedUpload); err != nil {
-		return err
-	}
-	rates := s.uploads(leechers)
-	for i := range leechers {
-		if _, err := s.add(fmt.Sprintf("leecher%d", i+1), "wants the file", i+1, rates[i]); err != nil {
-			return err
-		}
-	}
-	s.tellRates()
-	if err := s.join(s.p.RTT, tracker); err != nil {
-		return err
-	}
-	if err := s.serveTracker(tracker); err != nil {
+	if err := s.begin(tracker); err != nil {
 		return err
 	}
 	for i, m := range s.members {
@@ -76,6 +63,32 @@ func runSwarm(ctx context.Context, s *swarm) error {
 		}
 	}
 	return s.finish(ctx, s.members[1:], firstLeaves)
+}
+
+// gather makes a file of so many pieces, the tracker, a seed and the leechers.
+func (s *swarm) gather(pieces int, seedRate int64) (tracker *simnet.Host, err error) {
+	s.make(pieces*pieceBytes, pieceBytes, blockBytes)
+	if tracker, err = s.w.Host("tracker", "tracker over HTTP", trackerAddr, trackerName); err != nil {
+		return nil, err
+	}
+	if _, err := s.add("seed", "has the file", 0, seedRate); err != nil {
+		return nil, err
+	}
+	for i, rate := range s.uploads(leechers) {
+		if _, err := s.add(fmt.Sprintf("leecher%d", i+1), "wants the file", i+1, rate); err != nil {
+			return nil, err
+		}
+	}
+	return tracker, nil
+}
+
+// begin links all who were added, and lets the tracker listen.
+func (s *swarm) begin(tracker *simnet.Host) error {
+	s.tellRates()
+	if err := s.join(s.p.RTT, tracker); err != nil {
+		return err
+	}
+	return s.serveTracker(tracker)
 }
 
 // uploads are n rates, spread evenly, in an order that the seed makes up.
