@@ -54,7 +54,9 @@ type Stream interface {
 	// first byte not taken). used == 0 with want == 0 means "not before the
 	// other side has spoken". An error ends the decoder on this stream (flows
 	// tells it as flow.violation); what is wrong but can be lived with is
-	// emitted as *events.FlowViolation and nil is returned.
+	// emitted as *events.FlowViolation and nil is returned. What is left with
+	// want == 0 waits for the other side: that is offered its bytes next, if
+	// any are kept, and then this side again.
 	Data(w Window, out Sink) (used, want int, err error)
 	// Gap says that the next n bytes of from were never captured. Bytes that
 	// were offered but not taken before it are dropped by flows and count as

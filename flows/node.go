@@ -49,7 +49,7 @@ type side struct {
 	off     int64  // stream offset of buf[0]
 	taken   int    // on trial: bytes at the front of buf that the decoder took
 	want    int    // do not offer fewer
-	stalled bool   // took nothing: waits for the other side
+	stalled bool   // took nothing when last asked: waits for the other side
 	missed  int64  // bytes lost before a decoder was there
 	no      uint64 // protocols that these bytes are not, by index
 	mute    bool   // searching: nothing can come of these bytes; they are not kept
@@ -57,6 +57,9 @@ type side struct {
 	told    bool // End was told to the decoder
 	why     events.Ending
 }
+
+// waits: what is kept can be read only when the other side has spoken.
+func (s *side) waits() bool { return len(s.buf) > s.taken && s.want == 0 }
 
 // keep holds bytes for later, in memory that sides lend each other.
 func (n *node) keep(s *side, p []byte, m decoders.Mark) {
@@ -168,7 +171,7 @@ func (n *node) data(from events.Dir, p []byte, off int64, m decoders.Mark) {
 		n.become()
 		return
 	}
-	if o := &n.side[from.Other()]; used > 0 && (o.stalled || len(o.buf) > 0 && o.want == 0) {
+	if used > 0 && n.side[from.Other()].waits() {
 		n.offer(from.Other()) // what it left may be readable now
 	}
 	n.bound(from)
@@ -195,7 +198,7 @@ func (n *node) call(win *decoders.Window) (used int, ok bool) {
 // offer lets the decoder look at kept bytes, in turns, while it makes
 // progress.
 func (n *node) offer(from events.Dir) {
-	for turns := 0; ; {
+	for vain := 0; ; {
 		s := &n.side[from]
 		b := s.buf[s.taken:]
 		if len(b) == 0 || len(b) < s.want {
@@ -221,11 +224,11 @@ func (n *node) offer(from events.Dir) {
 			return
 		}
 		if used == 0 {
-			turns++
+			vain++
 		} else {
-			turns = 0
+			vain = 0
 		}
-		if other := &n.side[from.Other()]; turns < 2 && (other.stalled && used > 0 || turns == 1 && !other.stalled && len(other.buf) > other.taken && other.want == 0) {
+		if other := &n.side[from.Other()]; vain < 2 && other.waits() && (vain == 0 || !other.stalled) {
 			from = from.Other()
 			continue
 		}

@@ -162,12 +162,15 @@ func (r *streamRun) data(from events.Dir, b []byte, m decoders.Mark) {
 	}
 }
 
-// settle offers d, whose other side made progress, and then in turn each
-// side whose other side made progress, until none does. It ends: progress is
-// bytes taken.
+// settle offers d, whose other side made progress, and then the sides in turn,
+// until neither takes anything. It ends: progress is bytes taken.
 func (r *streamRun) settle(d events.Dir, m decoders.Mark) {
-	for r.offer(d, m) {
-		d = d.Other()
+	for vain := 0; vain < 2; d = d.Other() {
+		if r.offer(d, m) {
+			vain = 0
+		} else {
+			vain++
+		}
 	}
 }
 

@@ -42,7 +42,7 @@ func (m *message) end(why events.Ending) {
 // begin starts a message behind DATA.
 func (s *stream) begin(out decoders.Sink) {
 	s.openMessage(out)
-	s.client.state, s.client.dot, s.client.stalled = inData, atStart, false
+	s.client.state, s.client.dot = inData, atStart
 	if n := s.client.lost; n > 0 {
 		s.client.lost = 0
 		s.message.gap(n)

@@ -38,7 +38,6 @@ type queue struct {
 	// answered: a reply was heard since commands were lost.
 	answered bool
 	lossy    bool // bytes were lost, ever
-	ahead    int  // replies that were read before their commands could be
 	// pipelined: the client does not always wait for replies.
 	pipelined bool
 }
@@ -62,10 +61,6 @@ func (q *queue) pop() {
 
 // push queues what the client has just said.
 func (q *queue) push(e entry, out decoders.Sink) {
-	if q.ahead > 0 {
-		q.ahead--
-		return
-	}
 	switch {
 	case !q.certain && !q.pipelined && q.answered:
 		// A client that waits for each reply has got all before it speaks.

@@ -251,10 +251,6 @@ func (s *stream) pair(code int, torn bool) (e entry) {
 		// The answer to a message whose end was not seen, or not as such.
 		return entry{verb: ".", kind: toMessage, frame: s.client.looseFrame}
 	}
-	if q.certain && f == nil && s.client.stalled {
-		q.ahead++ // the client pipelined where it must not; it is read next
-		return e
-	}
 	if !q.certain || f == nil || f.kind != toMessage {
 		return q.answer(code, s.client.state)
 	}

@@ -77,6 +77,11 @@ type clientSide struct {
 	lost       int64 // bytes lost while the answer to DATA was waited for
 }
 
+// waits: what comes next depends on an answer.
+func (d *clientSide) waits() bool {
+	return d.state == afterData || d.state == afterAuth || d.state == afterTLS
+}
+
 func newStream(env decoders.Env) *stream {
 	s := &stream{env: env}
 	s.queue.max = env.Limits.PendingRequests
@@ -112,6 +117,9 @@ func (s *stream) Data(w decoders.Window, out decoders.Sink) (used, want int, err
 		if c.off == off && s.client.state == state {
 			return c.off, want, nil
 		}
+		if w.From == events.FromServer && s.client.stalled && !s.client.waits() {
+			return c.off, 0, nil // first what the client said before it knew this answer
+		}
 	}
 	return c.off, 0, nil
 }
@@ -119,6 +127,7 @@ func (s *stream) Data(w decoders.Window, out decoders.Sink) (used, want int, err
 // clientStep works on the client's bytes from c.off on. It takes bytes, or
 // changes the state, or says how many bytes it wants.
 func (c *call) clientStep() (want int, err error) {
+	c.s.client.stalled = false
 	switch c.s.client.state {
 	case inData:
 		c.data()
@@ -131,7 +140,6 @@ func (c *call) clientStep() (want int, err error) {
 	case agreedTLS:
 		return c.agreed()
 	default:
-		c.s.client.stalled = false
 		return c.commandLine()
 	}
 }
@@ -193,7 +201,6 @@ func (c *call) unanswered() (want int, err error) {
 		s.client.stalled = true
 		return 0, nil
 	}
-	s.client.stalled = false
 	switch s.client.state {
 	case afterTLS:
 		if c.rest()[0] == handshake {
