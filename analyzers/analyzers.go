@@ -11,7 +11,7 @@ import (
 )
 
 // Row is one answer. Value is a plain struct whose JSON is defined in
-// docs/analyses.md; it owns its memory.
+// docs/analyses/NAME.md; it owns its memory.
 type Row struct {
 	Analysis string
 	Key      string
@@ -59,6 +59,7 @@ type Options struct {
 // Question is one analysis: the value that analyzers/all lists.
 type Question struct {
 	Name string
+	Area Area
 	Doc  string // one line: what is answered
 	// New makes the fold, wrapped by Runs.
 	New func(Options) Runner
@@ -77,7 +78,9 @@ type Summary interface {
 
 // Section is a part of the report: plain data, set in type by report.
 type Section struct {
+	Area     Area // of its question
 	Title    string
+	Brief    string // what the area's line says of it: a few words, "" nothing
 	Lead     string // one sentence with the main figures
 	Columns  []Column
 	Rows     [][]string // already in sensible units, worst first

@@ -17,6 +17,7 @@ import (
 // Question is dns.cache.
 var Question = analyzers.Question{
 	Name: "dns.cache",
+	Area: analyzers.DNS,
 	Doc:  "per resolver: hits and misses of its cache and by which evidence, time saved, TTLs and stale answers",
 	New: func(o analyzers.Options) analyzers.Runner {
 		return analyzers.Runs("dns.cache", o, &fold{limits: o.Limits})

@@ -77,7 +77,7 @@ func (s *story) want(t *testing.T, want string) *Cache {
 	return v
 }
 
-// The worked example of docs/analyses.md: a miss of 42 ms, two hits of 1 ms, a
+// The worked example of docs/analyses/dns.cache.md: a miss of 42 ms, two hits of 1 ms, a
 // miss after the TTL of 3 s: hit rate 2/4, saved 2·42 − 2·1 = 82 ms.
 func example() *story {
 	s := &story{}

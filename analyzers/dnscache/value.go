@@ -23,7 +23,7 @@ const (
 	Latency      Evidence = "latency"       // as fast as the hits, or as slow as the misses, that are known
 )
 
-// Cache is one resolver. docs/analyses.md defines each field.
+// Cache is one resolver. docs/analyses/dns.cache.md defines each field.
 type Cache struct {
 	Resolver string `json:"resolver"`
 	Upstream bool   `json:"upstream_captured" doc:"some of the resolver's own queries are in the capture"`

@@ -15,6 +15,7 @@ import (
 // Question is dns.mapping.
 var Question = analyzers.Question{
 	Name: "dns.mapping",
+	Area: analyzers.DNS,
 	Doc:  "what names stand for: aliases, load spread over addresses, mail servers, content networks",
 	New: func(o analyzers.Options) analyzers.Runner {
 		return analyzers.Runs("dns.mapping", o, fold{})

@@ -8,7 +8,7 @@ const (
 	KindCDN    = "cdn"    // it leads into a content network
 )
 
-// Mapping is what one name stands for. docs/analyses.md defines each field.
+// Mapping is what one name stands for. docs/analyses/dns.mapping.md defines each field.
 type Mapping struct {
 	Name    string   `json:"name"`
 	Kinds   []string `json:"kinds" doc:"alias, spread, mail, cdn"`

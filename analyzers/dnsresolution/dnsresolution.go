@@ -16,6 +16,7 @@ import (
 // Question is dns.resolution.
 var Question = analyzers.Question{
 	Name: "dns.resolution",
+	Area: analyzers.DNS,
 	Doc:  "whom a resolver asked for each answer: root, TLD, authoritative; iterative, recursive or hybrid; the time of each hop",
 	New: func(o analyzers.Options) analyzers.Runner {
 		return analyzers.Runs("dns.resolution", o, &fold{limits: o.Limits})

@@ -26,7 +26,7 @@ const (
 )
 
 // Resolution is one question to a resolver, and what the resolver asked to
-// answer it. docs/analyses.md defines each field.
+// answer it. docs/analyses/dns.resolution.md defines each field.
 type Resolution struct {
 	Mode     Mode   `json:"mode"`
 	Reason   string `json:"reason,omitzero" doc:"why undecided"`

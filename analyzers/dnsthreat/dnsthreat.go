@@ -16,6 +16,7 @@ import (
 // Question is dns.threat.
 var Question = analyzers.Question{
 	Name: "dns.threat",
+	Area: analyzers.DNS,
 	Doc:  "what looks like an attack: poisoning, amplification, floods of random names, invalid TLDs",
 	New: func(o analyzers.Options) analyzers.Runner {
 		return analyzers.Runs("dns.threat", o, fold{o.Limits})

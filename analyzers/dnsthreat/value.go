@@ -10,7 +10,7 @@ const (
 	InvalidTLD    = "invalid_tld"   // names that no public server knows
 )
 
-// Threat is one suspicion. docs/analyses.md defines each field; those that do
+// Threat is one suspicion. docs/analyses/dns.threat.md defines each field; those that do
 // not belong to What are left out.
 type Threat struct {
 	What   string `json:"what" doc:"poisoning, amplification, flood, invalid_tld"`

@@ -16,6 +16,7 @@ import (
 // Question is dns.transaction.
 var Question = analyzers.Question{
 	Name: "dns.transaction",
+	Area: analyzers.DNS,
 	Doc:  "what became of each DNS query: latency, retries, no answer, TCP after truncation, second and wrong answers",
 	New: func(o analyzers.Options) analyzers.Runner {
 		return analyzers.Runs("dns.transaction", o, newFold(o))
@@ -24,7 +25,7 @@ var Question = analyzers.Question{
 	Value:   Transaction{},
 }
 
-// The times of the definitions in docs/analyses.md.
+// The times of the definitions in docs/analyses/dns.transaction.md.
 const (
 	// patience is how long a question stays open after its last query.
 	patience = 60 * events.Duration(time.Second)

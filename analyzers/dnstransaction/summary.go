@@ -12,7 +12,7 @@ import (
 	"github.com/wiretale/wiretale/events"
 )
 
-// What is worth a finding; docs/analyses.md gives the reasons.
+// What is worth a finding; docs/analyses/dns.transaction.md gives the reasons.
 const (
 	// slow: a page waits for each of its look-ups; half a second is noticed.
 	slow = 500 * events.Duration(time.Millisecond)

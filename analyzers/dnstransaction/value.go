@@ -33,7 +33,7 @@ const (
 	BackoffIrregular   Backoff = "irregular"   // none of these
 )
 
-// Transaction is one query and its fate. docs/analyses.md defines each field.
+// Transaction is one query and its fate. docs/analyses/dns.transaction.md defines each field.
 type Transaction struct {
 	Status     Status           `json:"status"`
 	Reason     string           `json:"reason,omitzero" doc:"why undecided, or what may explain no answer"`

@@ -14,6 +14,7 @@ import (
 // Question is "hol.http1".
 var Question = analyzers.Question{
 	Name: "hol.http1",
+	Area: analyzers.Web,
 	Doc:  "head-of-line blocking in HTTP/1: which responses waited behind which, how long, and what HTTP/2 would have saved",
 	New: func(o analyzers.Options) analyzers.Runner {
 		return analyzers.Runs("hol.http1", o, &fold{pending: max(o.Limits.FoldPending, 2)})

@@ -67,7 +67,7 @@ func values(rows []analyzers.Row, what holhttp1.What) map[uint32]*holhttp1.Value
 	return out
 }
 
-// The worked example of docs/analyses.md: O1 of 100 kB, O2 and O3 of 10 kB,
+// The worked example of docs/analyses/hol.http1.md: O1 of 100 kB, O2 and O3 of 10 kB,
 // asked for in one packet, 1 MB/s, the server 20 ms away. In order, they are
 // whole after 100, 110 and 120 ms. Sharing the line, O2 and O3 have their
 // 10 kB when all three have: after 30 ms.

@@ -11,7 +11,7 @@ import (
 	"github.com/wiretale/wiretale/events"
 )
 
-// What is worth a finding; docs/analyses.md gives the reasons.
+// What is worth a finding; docs/analyses/hol.http1.md gives the reasons.
 const (
 	noteWaited = events.Duration(10 * time.Millisecond)
 	warnWaited = events.Duration(100 * time.Millisecond)

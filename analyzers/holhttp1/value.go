@@ -19,7 +19,7 @@ func (w What) String() string { return whatNames[w] }
 // MarshalText makes a What its name in JSON.
 func (w What) MarshalText() ([]byte, error) { return []byte(whatNames[w]), nil }
 
-// Value is one row. docs/analyses.md defines each field.
+// Value is one row. docs/analyses/hol.http1.md defines each field.
 type Value struct {
 	What      What   `json:"what" doc:"response, blocker, connection"`
 	Undecided string `json:"undecided,omitzero" doc:"connection: why its responses cannot be judged"`

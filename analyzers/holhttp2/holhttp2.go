@@ -16,6 +16,7 @@ import (
 // Question is "hol.http2".
 var Question = analyzers.Question{
 	Name: "hol.http2",
+	Area: analyzers.Web,
 	Doc:  "head-of-line blocking in HTTP/2: which streams waited while others were sent, why, and what taking turns saved",
 	New: func(o analyzers.Options) analyzers.Runner {
 		return analyzers.Runs("hol.http2", o, &fold{pending: max(o.Limits.FoldPending, 2)})

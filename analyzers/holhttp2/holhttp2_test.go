@@ -104,7 +104,7 @@ func of(rows []analyzers.Row, what holhttp2.What) map[uint64]*holhttp2.Value {
 	return out
 }
 
-// The worked example of docs/analyses.md: O1 of 100 kB on stream 1, O2 of
+// The worked example of docs/analyses/hol.http2.md: O1 of 100 kB on stream 1, O2 of
 // 20 kB on stream 3, asked for together, 1 MB/s, the server 20 ms away. They
 // take turns by 10 kB: 1, 3, 1, 3, and then 1 is alone.
 func takingTurns() *conn {

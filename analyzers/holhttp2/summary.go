@@ -11,7 +11,7 @@ import (
 	"github.com/wiretale/wiretale/events"
 )
 
-// What is worth a finding; docs/analyses.md gives the reasons.
+// What is worth a finding; docs/analyses/hol.http2.md gives the reasons.
 const (
 	warnWaited = events.Duration(100 * time.Millisecond)
 	badWaited  = events.Duration(time.Second)

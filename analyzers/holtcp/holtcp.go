@@ -13,6 +13,7 @@ import (
 // Question is "hol.tcp".
 var Question = analyzers.Question{
 	Name: "hol.tcp",
+	Area: analyzers.Transport,
 	Doc:  "head-of-line blocking in TCP: how long bytes and responses waited behind lost ones",
 	New: func(o analyzers.Options) analyzers.Runner {
 		return analyzers.Runs("hol.tcp", o, &fold{pending: o.Limits.FoldPending})

@@ -9,7 +9,7 @@ import (
 	"github.com/wiretale/wiretale/events"
 )
 
-// What is worth a finding; docs/analyses.md gives the reasons.
+// What is worth a finding; docs/analyses/hol.tcp.md gives the reasons.
 const (
 	warnStalled = events.Duration(100 * time.Millisecond)
 	badStalled  = events.Duration(time.Second)

@@ -14,6 +14,7 @@ import (
 // Question is http.connections.
 var Question = analyzers.Question{
 	Name: "http.connections",
+	Area: analyzers.Web,
 	Doc:  "how each client uses its connections to a site, and the round trips an object costs, beside the model's",
 	New: func(o analyzers.Options) analyzers.Runner {
 		return analyzers.Runs("http.connections", o, newFold(o))

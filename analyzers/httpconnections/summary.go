@@ -11,7 +11,7 @@ import (
 	"github.com/wiretale/wiretale/events"
 )
 
-// What is worth a finding; docs/analyses.md gives the reasons.
+// What is worth a finding; docs/analyses/http.connections.md gives the reasons.
 const (
 	// fewObjects: with fewer there is no habit to speak of.
 	fewObjects = 3

@@ -15,7 +15,7 @@ const (
 	ModeUndecided Mode = "undecided"      // one object, and nobody said what happens after it
 )
 
-// Usage is how one client fetched from one site. docs/analyses.md defines each
+// Usage is how one client fetched from one site. docs/analyses/http.connections.md defines each
 // field.
 type Usage struct {
 	Client string `json:"client"`

@@ -14,6 +14,7 @@ import (
 // Question is http.transaction.
 var Question = analyzers.Question{
 	Name: "http.transaction",
+	Area: analyzers.Web,
 	Doc:  "each HTTP request and its response: phases, status, sizes, and what is missing",
 	New: func(o analyzers.Options) analyzers.Runner {
 		return analyzers.Runs("http.transaction", o, newFold(o))

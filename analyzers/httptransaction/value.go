@@ -37,7 +37,7 @@ func (c Connection) String() string { return connectionNames[c] }
 // MarshalText makes a Connection its name in JSON.
 func (c Connection) MarshalText() ([]byte, error) { return []byte(connectionNames[c]), nil }
 
-// Transaction is one request and its response. docs/analyses.md defines each
+// Transaction is one request and its response. docs/analyses/http.transaction.md defines each
 // field.
 type Transaction struct {
 	Outcome Outcome `json:"outcome"`

@@ -13,6 +13,7 @@ import (
 // Question is "loss".
 var Question = analyzers.Question{
 	Name:    "loss",
+	Area:    analyzers.Transport,
 	Doc:     "retransmissions, reordering, lost bytes and goodput of each TCP flow and side",
 	New:     func(o analyzers.Options) analyzers.Runner { return analyzers.Runs("loss", o, &fold{}) },
 	Summary: func() analyzers.Summary { return newSummary() },

@@ -10,7 +10,7 @@ import (
 	"github.com/wiretale/wiretale/events"
 )
 
-// What is worth a finding; docs/analyses.md gives the reasons.
+// What is worth a finding; docs/analyses/loss.md gives the reasons.
 const (
 	badShare     = 0.03 // of the bytes sent
 	warnShare    = 0.01

@@ -13,6 +13,7 @@ import (
 // Question is "mix".
 var Question = analyzers.Question{
 	Name: "mix",
+	Area: analyzers.Mix,
 	Doc:  "bytes by protocol, application category and host, and over time",
 	New: func(o analyzers.Options) analyzers.Runner {
 		return analyzers.Runs("mix", o, fold{hosts: max(o.Limits.FoldPending, 2)})

@@ -13,6 +13,7 @@ import (
 // Question is "rtt".
 var Question = analyzers.Question{
 	Name: "rtt",
+	Area: analyzers.Transport,
 	Doc:  "round-trip times of each TCP flow and side, and where the capture was made",
 	New: func(o analyzers.Options) analyzers.Runner {
 		return analyzers.Runs("rtt", o, &fold{samples: o.Limits.FoldSamples})

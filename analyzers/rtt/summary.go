@@ -9,7 +9,7 @@ import (
 	"github.com/wiretale/wiretale/events"
 )
 
-// What is worth a finding; docs/analyses.md gives the reasons.
+// What is worth a finding; docs/analyses/rtt.md gives the reasons.
 const (
 	slowMedian  = events.Duration(300 * time.Millisecond)
 	slowSamples = 3

@@ -28,7 +28,7 @@ var mayImport = map[string][]string{
 	"internal/arch":     {},
 	"internal/pipeline": {"events", "capture", "flows", "decoders", "analyzers", "report", "replay", "internal"},
 	"internal":          {"events", "capture", "flows", "decoders", "analyzers", "report", "replay", "internal"},
-	"cmd":               {"events", "capture", "flows", "decoders", "analyzers", "report", "replay", "internal"},
+	"cmd":               {"events", "capture", "flows", "decoders", "analyzers", "report", "replay", "internal", "docs"},
 	"pcaps":             {},
 	"docs":              {},
 }
