@@ -204,7 +204,7 @@ func tell(t *truth.Truth, s scenarios.Scenario, p *scenarios.Params, r *simnet.R
 		x := truth.Drop{Time: d.Time.Std(), From: d.From, To: d.To, Src: d.Src, Dst: d.Dst, Bytes: d.Bytes, Reason: d.Reason,
 			Proto: d.Proto, SrcPort: d.SrcPort, DstPort: d.DstPort, Payload: d.Payload, Captured: d.Captured}
 		if d.Proto == "tcp" {
-			x.Seq = &d.Seq
+			x.Seq, x.Flags = &d.Seq, d.Flags
 		}
 		t.Drops = append(t.Drops, x)
 	}

@@ -23,9 +23,10 @@ type Drop struct {
 	// the transport, and of other protocols, Proto is "".
 	Proto            string // tcp, udp
 	SrcPort, DstPort uint16
-	Seq              uint32 // of TCP, as on the wire
-	Payload          int    // bytes behind the header of the transport
-	Captured         bool   // it passed a capture point before it was lost
+	Seq              uint32   // of TCP, as on the wire
+	Flags            []string // of TCP, those that are set, in the order of the header's lowest bits: fin, syn, rst, psh, ack
+	Payload          int      // bytes behind the header of the transport
+	Captured         bool     // it passed a capture point before it was lost
 }
 
 // The reasons of drops.
@@ -36,6 +37,9 @@ const (
 	ReasonChosen  = "chosen"   // by Path.Drop
 	ReasonTTL     = "ttl"      // it passed too many routers
 )
+
+// flagNames are the flags of TCP from the lowest bit up (RFC 9293 section 3.1).
+var flagNames = [...]string{"fin", "syn", "rst", "psh", "ack"}
 
 // newDrop reads the headers of an IP packet.
 func newDrop(ip []byte) Drop {
@@ -58,6 +62,11 @@ func newDrop(ip []byte) Drop {
 	case proto == 6 && len(l4) >= header.TCPMinimumSize:
 		d.Proto, d.Seq = "tcp", binary.BigEndian.Uint32(l4[4:])
 		d.Payload = max(len(l4)-int(l4[12]>>4)*4, 0)
+		for bit, name := range flagNames {
+			if l4[13]&(1<<bit) != 0 {
+				d.Flags = append(d.Flags, name)
+			}
+		}
 	case proto == 17 && len(l4) >= header.UDPMinimumSize:
 		d.Proto, d.Payload = "udp", len(l4)-header.UDPMinimumSize
 	default:

@@ -342,13 +342,14 @@ type Drop struct {
 	Bytes  int        `json:"bytes"` // IP header included
 	Reason string     `json:"reason"`
 
-	To       string  `json:"to,omitempty"` // host at the other end of the link; none: no link leads there
-	Proto    string  `json:"proto,omitempty"`
-	SrcPort  uint16  `json:"src_port,omitempty"`
-	DstPort  uint16  `json:"dst_port,omitempty"`
-	Seq      *uint32 `json:"seq,omitempty"` // of TCP, as on the wire
-	Payload  int     `json:"payload"`       // bytes behind the header of TCP or UDP
-	Captured bool    `json:"captured"`      // it passed the capture point before it was lost
+	To       string   `json:"to,omitempty"` // host at the other end of the link; none: no link leads there
+	Proto    string   `json:"proto,omitempty"`
+	SrcPort  uint16   `json:"src_port,omitempty"`
+	DstPort  uint16   `json:"dst_port,omitempty"`
+	Seq      *uint32  `json:"seq,omitempty"`   // of TCP, as on the wire
+	Flags    []string `json:"flags,omitempty"` // of TCP, those that are set: fin, syn, rst, psh, ack
+	Payload  int      `json:"payload"`         // bytes behind the header of TCP or UDP
+	Captured bool     `json:"captured"`        // it passed the capture point before it was lost
 }
 
 // Duration is a span of time. In JSON it is a number of seconds.
