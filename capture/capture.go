@@ -44,6 +44,23 @@ func (b *Batch) Release() {
 	b.Packets, b.release = b.Packets[:0], nil
 }
 
+// Lend makes b a batch of packets that somebody else owns, who gets them back by
+// release (nil: does not want to know): for an Input outside this package.
+// Whatever b held is overwritten, not released.
+func (b *Batch) Lend(first uint64, packets []Packet, release func()) {
+	*b = Batch{First: first, Packets: packets, release: release}
+}
+
+// Input is what a run takes its packets from: a Source, or an interface that is
+// watched (package live). The methods are those of Source.
+type Input interface {
+	Next(*Batch) error
+	Interfaces() []Interface
+	Meta() *Meta
+	Position() (read, total int64)
+	Close() error
+}
+
 // Error is a fault of the input: everything before it was delivered.
 type Error struct {
 	File   string

@@ -22,9 +22,12 @@ import (
 
 // Config says what to run over which captures, and who gets the results.
 type Config struct {
-	Paths             []string  // files, folders, "-"
-	Stdin             io.Reader // what "-" reads
-	Workers           int       // goroutines that follow flows; 0: half as many as CPUs
+	Paths []string  // files, folders, "-"
+	Stdin io.Reader // what "-" reads
+	// Input, where set, is read instead of Paths. Run closes it, and when ctx
+	// ends it closes it at once, so that nobody waits for a packet.
+	Input             capture.Input
+	Workers           int // goroutines that follow flows; 0: half as many as CPUs
 	Limits            events.Limits
 	Hash, ShowSecrets bool
 
@@ -71,14 +74,11 @@ func Run(ctx context.Context, c Config) (Stats, error) {
 		// The reader, the questions and the writing of rows take the other half.
 		c.Workers = max(1, runtime.GOMAXPROCS(0)/2)
 	}
-	src, err := capture.Open(c.Paths, capture.Options{Stdin: c.Stdin, Limits: &c.Limits})
+	src, err := c.open()
 	if err != nil {
 		return Stats{}, err
 	}
 	defer src.Close()
-	if c.Source != nil {
-		c.Source(src)
-	}
 
 	want := c.Want
 	var engine analyzers.Engine
@@ -92,6 +92,9 @@ func Run(ctx context.Context, c Config) (Stats, error) {
 
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
+	if c.Input != nil {
+		defer context.AfterFunc(ctx, func() { c.Input.Close() })()
+	}
 	r := &run{Config: c, engine: engine, src: src, cancel: cancel,
 		free: make(chan *job, inFlight), order: make(chan *job, inFlight)}
 	for range inFlight {
@@ -125,10 +128,25 @@ func Run(ctx context.Context, c Config) (Stats, error) {
 	return d.Stats, err
 }
 
+// open is what the run reads.
+func (c *Config) open() (capture.Input, error) {
+	if c.Input != nil {
+		return c.Input, nil
+	}
+	src, err := capture.Open(c.Paths, capture.Options{Stdin: c.Stdin, Limits: &c.Limits})
+	if err != nil {
+		return nil, err
+	}
+	if c.Source != nil {
+		c.Source(src)
+	}
+	return src, nil
+}
+
 type run struct {
 	Config
 	engine analyzers.Engine
-	src    *capture.Source
+	src    capture.Input
 	cancel context.CancelCauseFunc
 	free   chan *job   // back to the reader
 	in     []chan *job // to each worker
