@@ -38,14 +38,14 @@ var onlyIn = map[string][]string{
 	"github.com/google/gopacket":    {"capture", "flows"},
 	"github.com/miekg/dns":          {"decoders/dns", "internal/rerun", "replay"},
 	"gvisor.dev/gvisor":             {"replay"},
-	"github.com/quic-go/quic-go":    {"replay"},
+	"github.com/quic-go/quic-go":    {"internal/rerun", "replay"},
 	"github.com/spf13/pflag":        {"cmd"},
 	"golang.org/x/term":             {"cmd"},
 	"github.com/google/go-cmp":      {"decoders/decodertest", "analyzers/foldtest"},
 	"pgregory.net/rapid":            {"decoders/decodertest", "analyzers/foldtest"},
 	"testing":                       {"decoders/decodertest", "analyzers/foldtest", "internal/replaytest"},
 	"github.com/andybalholm/brotli": {"decoders"},
-	"golang.org/x/net/http2":        {"decoders/http2", "replay"},
+	"golang.org/x/net/http2":        {"decoders/http2", "internal/rerun", "replay"},
 }
 
 // pure are the folders of protocols and questions: no I/O, no goroutine, no
