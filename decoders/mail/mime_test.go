@@ -357,6 +357,12 @@ func TestSection(t *testing.T) {
 	if len(tape.Records) != 1 || decodertest.Of[*events.MailMessage](tape)[0].Section != "TOP 1" {
 		t.Error(tape.Records)
 	}
+	// A partial fetch may end within a line: what is left of it says nothing.
+	c = conversation("partial", "Subject: x\nContent-Transfer-Encoding: base6")
+	c.Env.Hint = decoders.HintMail{Via: "imap", Section: "BODY[]<0>"}
+	if tape = decodertest.Run(t, Proto, c); len(tape.Records) != 1 || len(decodertest.Of[*events.MailMessage](tape)[0].Headers) != 1 {
+		t.Error(tape.Records)
+	}
 	c = conversation("body", "Subject: x\n\nx\n")
 	c.Env.Hint = decoders.HintMail{Via: "imap", Section: "BODY[1]", NoHeader: true}
 	if m := read(t, c); len(m.Headers) != 0 || m.Parts[0].Bytes != 17 {

@@ -2,6 +2,7 @@ package mail
 
 import (
 	"bytes"
+	"strings"
 
 	"github.com/wiretale/wiretale/decoders"
 	"github.com/wiretale/wiretale/events"
@@ -97,14 +98,20 @@ func (m *walker) write(b []byte) {
 	if m.whole.number != 0 {
 		m.whole.write(m, b)
 	}
+	ascii := sevenBit(b)
 	for len(b) > 0 {
+		all, where := b, events.EightBitBody
 		switch m.state {
 		case inHeader:
+			where = events.EightBitHeader
 			b = m.headerBytes(b)
 		case lineStart:
 			b = m.atLine(b)
 		default:
 			b = m.inLine(b)
+		}
+		if !ascii && !sevenBit(all[:len(all)-len(b)]) {
+			m.msg.EightBit |= where
 		}
 	}
 }
@@ -375,7 +382,9 @@ func (m *walker) flushLine() {
 func (m *walker) end(whole bool) {
 	switch m.state {
 	case inHeader:
-		if len(m.line) > 0 && !m.torn {
+		// A partial fetch (RFC 3501 section 6.4.5) ends wherever its client said:
+		// in the middle of a line too.
+		if len(m.line) > 0 && !m.torn && !strings.HasSuffix(m.hint.Section, ">") {
 			m.headerLine(bytes.TrimSuffix(m.line, []byte("\r")), m.dropped, none)
 		}
 		m.line = m.line[:0]
