@@ -54,6 +54,8 @@ type Ender interface {
 // Options are what a user may set for questions.
 type Options struct {
 	Limits *events.Limits
+	// AccessLink is for http.cache.whatif.
+	AccessLink AccessLink
 }
 
 // Question is one analysis: the value that analyzers/all lists.

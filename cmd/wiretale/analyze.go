@@ -11,6 +11,7 @@ import (
 	"github.com/wiretale/wiretale/analyzers/all"
 	"github.com/wiretale/wiretale/events"
 	"github.com/wiretale/wiretale/internal/pipeline"
+	"github.com/wiretale/wiretale/replay"
 	"github.com/wiretale/wiretale/report"
 )
 
@@ -35,12 +36,16 @@ filter; then a part for each question; then what was not decoded, and why.`,
 			full := c.flags.Bool("full", false, "the whole report, however long")
 			only := c.flags.StringArray("only", nil, "only these `questions`, with commas between: "+strings.Join(questionNames(), ", "))
 			extractTo := c.flags.String("extract", "", "write the objects that were carried (HTTP bodies, mail attachments, FTP files, pieces of torrents) to this `folder`, with an index.json")
+			var link analyzers.AccessLink
+			c.flags.Var(&textFlag[int64]{&link.Rate, replay.ParseRate, replay.RateText}, "access-link", "`rate` of the link behind which all clients are, for http.cache.whatif: 10mbit, 1.54Mb/s, 500kbit")
+			c.flags.Var(&textFlag[analyzers.Queue]{&link.Queue, analyzers.ParseQueue, analyzers.Queue.String}, "queue", "`model` of what waits for the access link: md1 (every object takes the same time) or mm1")
 			c.commonFlags()
 			return func() error {
 				p, err := c.pipeline()
 				if err != nil {
 					return err
 				}
+				p.AccessLink = link
 				if p.Questions, err = questions(split(*only)); err != nil {
 					return err
 				}

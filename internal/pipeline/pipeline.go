@@ -37,8 +37,9 @@ type Config struct {
 	Events func(evs []*events.Event) error
 	// Rows gets the answers to Questions, in (frame, analysis, key) order,
 	// borrowed until it returns. It runs beside Events.
-	Questions []analyzers.Question
-	Rows      func(rows []analyzers.Row) error
+	Questions  []analyzers.Question
+	AccessLink analyzers.AccessLink // for http.cache.whatif
+	Rows       func(rows []analyzers.Row) error
 
 	// Start is called once, before all others, with the time of the first
 	// packet: from it relative times are counted, as in Wireshark.
@@ -83,7 +84,7 @@ func Run(ctx context.Context, c Config) (Stats, error) {
 	want := c.Want
 	var engine analyzers.Engine
 	if len(c.Questions) > 0 {
-		engine = analyzers.NewSerial(c.Questions, analyzers.Options{Limits: &c.Limits})
+		engine = analyzers.NewSerial(c.Questions, analyzers.Options{Limits: &c.Limits, AccessLink: c.AccessLink})
 		want = want.Or(engine.Want())
 	}
 	d, workers := flows.NewDispatcher(&flows.Config{
