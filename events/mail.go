@@ -21,7 +21,18 @@ type MailMessage struct {
 	Complete   bool       `json:"complete"`
 	Missing    int64      `json:"missing,omitzero"`
 	FirstFrame uint64     `json:"first_frame"` // of its first byte; 0: it is empty
+	// EightBit says where bytes above 127 were.
+	EightBit EightBit `json:"-"`
 }
+
+// EightBit says in which parts of a message bytes above 127 were.
+type EightBit uint8
+
+// The parts: headers (the message's, and those of its MIME parts), and bodies.
+const (
+	EightBitHeader EightBit = 1 << iota
+	EightBitBody
+)
 
 // MailPart is one MIME part (RFC 2046). A message that is not MIME has one.
 type MailPart struct {

@@ -16,6 +16,7 @@ import (
 	"github.com/wiretale/wiretale/analyzers/loss"
 	"github.com/wiretale/wiretale/analyzers/mix"
 	"github.com/wiretale/wiretale/analyzers/rtt"
+	"github.com/wiretale/wiretale/analyzers/smtpsession"
 )
 
 // Questions lists every analysis, in the order of the report.
@@ -33,6 +34,7 @@ func Questions() []analyzers.Question {
 		dnsthreat.Question,
 		httptransaction.Question,
 		httpconnections.Question,
+		smtpsession.Question,
 		mix.Question,
 	}
 }

@@ -98,14 +98,20 @@ func (m *walker) write(b []byte) {
 	if m.whole.number != 0 {
 		m.whole.write(m, b)
 	}
+	ascii := sevenBit(b)
 	for len(b) > 0 {
+		all, where := b, events.EightBitBody
 		switch m.state {
 		case inHeader:
+			where = events.EightBitHeader
 			b = m.headerBytes(b)
 		case lineStart:
 			b = m.atLine(b)
 		default:
 			b = m.inLine(b)
+		}
+		if !ascii && !sevenBit(all[:len(all)-len(b)]) {
+			m.msg.EightBit |= where
 		}
 	}
 }
