@@ -21,8 +21,23 @@ type ContentEnd struct {
 	FirstFrame uint64
 }
 
+// HTTPDocument is the front of the body of a response that questions read: a
+// page, a style sheet, the manifest of a film, without its codings. It comes
+// right before the http.body of its response, and only where somebody wants it
+// (Env.Want). It owns its bytes.
+type HTTPDocument struct {
+	HTTPStream   uint64
+	RequestFrame uint64 // as that of its http.body
+	ContentType  string
+	Bytes        []byte // at most Limits.DocumentBytes
+	Whole        bool   // they are all of it
+}
+
 // Kind is the stable name.
 func (*ContentPart) Kind() Kind { return KindContentPart }
 
 // Kind is the stable name.
 func (*ContentEnd) Kind() Kind { return KindContentEnd }
+
+// Kind is the stable name.
+func (*HTTPDocument) Kind() Kind { return KindHTTPDocument }

@@ -54,9 +54,11 @@ const (
 	KindQUICPacket
 	kindPublicEnd
 
-	// What follows is for --extract and is never printed.
+	// What follows carries what was carried, and is never printed: for
+	// --extract, and for questions that read documents.
 	KindContentPart Kind = iota
 	KindContentEnd
+	KindHTTPDocument
 	kindEnd
 )
 
@@ -108,6 +110,7 @@ var kindNames = [kindEnd]string{
 	KindQUICPacket:          "quic.packet",
 	KindContentPart:         "content.part",
 	KindContentEnd:          "content.end",
+	KindHTTPDocument:        "http.document",
 }
 
 func (k Kind) String() string { return kindNames[k] }

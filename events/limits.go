@@ -28,6 +28,7 @@ type Limits struct {
 	HTTPHeaders     int `limit:"http-headers" default:"1000" doc:"field lines of one HTTP head"`
 	DecodedBytes    int `limit:"decoded-bytes" default:"1073741824" doc:"bytes one body may grow to when decompressed"`
 	DecodedRatio    int `limit:"decoded-ratio" default:"2000" doc:"times one body may grow when decompressed"`
+	DocumentBytes   int `limit:"document-bytes" default:"262144" doc:"bytes that questions read of one HTML page, style sheet or manifest"`
 	DNSRecords      int `limit:"dns-records" default:"4096" doc:"records of one DNS message"`
 	DNSText         int `limit:"dns-text" default:"1048576" doc:"bytes of text of one DNS message: a pointer of two bytes stands for a long name"`
 	CaptureMeta     int `limit:"capture-meta" default:"33554432" doc:"bytes kept of names, comments, statistics and secrets of the captures"`

@@ -31,6 +31,7 @@ type body struct {
 	raw       bool            // reader does not know the coding: it passes bytes on as they are
 	inner     decoders.Feed   // is given what comes out of reader; nil: nobody
 	object    *object         // the same, for --extract
+	document  *content.Document
 }
 
 // begin starts the body behind a head, or the next message.
@@ -103,7 +104,7 @@ func (c *call) pass() (want int) {
 		c.s.partOver(d, c.out)
 		return 0
 	}
-	d.body.counting = d.body.reader == nil
+	d.body.counting = d.body.reader == nil && !d.body.document.Reading()
 	return 0
 }
 
@@ -113,6 +114,7 @@ func (b *body) count(p []byte) {
 	if b.reader != nil {
 		b.reader.Write(p)
 	}
+	b.document.Write(p)
 }
 
 // lose counts bytes that were never captured.
@@ -124,6 +126,7 @@ func (b *body) lose(n int64) {
 }
 
 func (b *body) abandon() {
+	b.document.Lose()
 	if b.reader != nil {
 		b.reader.Abandon()
 		b.reader = nil
@@ -213,6 +216,7 @@ func (s *stream) closeBody(d *side, complete bool, out decoders.Sink) {
 			}
 		}
 	}
+	s.tellDocument(d, complete, out)
 	b.abandon()
 	if e.Missing > 0 {
 		out.Truncated(d.from, e)

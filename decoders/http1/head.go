@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/wiretale/wiretale/decoders"
+	"github.com/wiretale/wiretale/decoders/content"
 	"github.com/wiretale/wiretale/events"
 )
 
@@ -189,6 +190,7 @@ func (c *call) request(b []byte, rl requestLine) (want int) {
 	c.tooMany(&f)
 	x.inner = c.openTracker(e)
 	x.name = c.s.nameOf(e)
+	x.manifest = c.s.documents() && content.IsManifestName(e.Target)
 	c.ask(x)
 	c.begin("request", how, length, &f, under, c.w.Frame)
 	c.read(x.name, nil)
@@ -248,6 +250,7 @@ func (c *call) response(b []byte) (want int) {
 	c.s.release()
 	c.begin("response", how, length, &f, under, x.frame)
 	c.read(x.name, x.inner)
+	c.readDocument(x.manifest)
 	if d.state != inHead && d.state != inChunkSize {
 		// A body that may not be one: the request is not known (it may have
 		// been a HEAD), or the next one is waiting behind a body of no length.

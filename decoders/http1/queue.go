@@ -12,6 +12,8 @@ type exchange struct {
 	req   *events.HTTPRequest
 	inner decoders.Feed // reads the body of the response too; nil: nobody
 	name  string        // of the body, for --extract
+	// manifest: its target ends like the manifest of a film.
+	manifest bool
 }
 
 // exchangeKind is what the framing of the response needs to know.

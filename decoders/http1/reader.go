@@ -98,3 +98,29 @@ func (c *call) read(name string, inner decoders.Feed) {
 		b.reader, b.raw = content.New(c.s.env.Limits, "", func(p []byte) { o.write(from, p) }), true
 	}
 }
+
+func (s *stream) documents() bool { return s.env.Want.Has(events.KindHTTPDocument) }
+
+// readDocument lets the front of the body that has just begun, if there is
+// one, be read by questions. manifest: its target is named like one.
+func (c *call) readDocument(manifest bool) {
+	b := &c.d.body
+	if b.of == "" || !c.s.documents() {
+		return
+	}
+	if content.IsDocument(b.mediaType, manifest) {
+		b.document = content.NewDocument(c.s.env.Limits, b.codings)
+	}
+}
+
+// tellDocument tells what was read for questions of the body that is over.
+func (s *stream) tellDocument(d *side, complete bool, out decoders.Sink) {
+	b := &d.body
+	if b.document == nil {
+		return
+	}
+	e := &events.HTTPDocument{RequestFrame: b.frame, ContentType: b.mediaType}
+	e.Bytes, e.Whole = b.document.End(complete, out)
+	b.document = nil
+	out.Emit(d.from, e)
+}

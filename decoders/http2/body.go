@@ -33,11 +33,12 @@ type half struct {
 	credit   int64
 	exceeded bool // told
 
-	reader *content.Reader // nil: nobody reads
-	raw    bool            // reader does not know the coding
-	object uint32          // of --extract
-	taken  int64           // bytes of its parts
-	grpc   *grpc
+	reader   *content.Reader // nil: nobody reads
+	raw      bool            // reader does not know the coding
+	document *content.Document
+	object   uint32 // of --extract
+	taken    int64  // bytes of its parts
+	grpc     *grpc
 }
 
 // count lets n bytes of content pass.
@@ -47,11 +48,14 @@ func (h *half) count(n int) {
 }
 
 func (h *half) abandon() {
+	h.document.Lose()
 	if h.reader != nil {
 		h.reader.Abandon()
 		h.reader = nil
 	}
 }
+
+func (c *conn) documents() bool { return c.env.Want.Has(events.KindHTTPDocument) }
 
 func (c *conn) extracting() bool { return c.env.Want.Has(events.KindContentPart) }
 
@@ -68,6 +72,17 @@ func (c *conn) nameOf(r *events.HTTPRequest) string {
 
 // maxPart is the longest content.part.
 const maxPart = 64 << 10
+
+// readDocument lets the front of the response's content be read by questions.
+func (k *call) readDocument(st *stream) {
+	if !k.documents() {
+		return
+	}
+	h := &st.halves[events.FromServer]
+	if content.IsDocument(h.mediaType, st.manifest) {
+		h.document = content.NewDocument(k.env.Limits, h.encoding)
+	}
+}
 
 // beginContent prepares the reading of what follows a head, where somebody
 // wants it.
@@ -165,7 +180,7 @@ func (k *call) content() {
 		return
 	}
 	h := d.half
-	if h.reader == nil && h.grpc == nil && (d.stream == nil || d.stream.connect == nil) && h.first.Frame != 0 {
+	if h.reader == nil && h.grpc == nil && !h.document.Reading() && (d.stream == nil || d.stream.connect == nil) && h.first.Frame != 0 {
 		d.counting = h
 	}
 }
@@ -186,9 +201,10 @@ func (k *call) data() {
 		d.counting = h
 	case d.stream != nil && d.stream.connect != nil:
 		k.tunnelled(d.stream, d.from, b)
-	case h.grpc == nil && h.reader == nil:
+	case h.grpc == nil && h.reader == nil && !h.document.Reading():
 		d.counting = h
 	default:
+		h.document.Write(b)
 		if h.grpc != nil {
 			k.messages(h, b)
 		}
@@ -303,6 +319,12 @@ func (c *conn) closeBody(st *stream, from events.Dir, complete bool) {
 		if decoded, sum, read = h.reader.Finish(name, from, c.out); read && !h.raw {
 			e.DecodedBytes, e.SHA256 = decoded, sum
 		}
+	}
+	if h.document != nil {
+		doc := &events.HTTPDocument{HTTPStream: uint64(st.id), RequestFrame: st.requestFrame, ContentType: h.mediaType}
+		doc.Bytes, doc.Whole = h.document.End(whole, c.out)
+		h.document = nil
+		c.out.Emit(from, doc)
 	}
 	h.abandon()
 	// Of a request that was not captured it is not known what the content is:

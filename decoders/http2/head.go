@@ -4,6 +4,7 @@ import (
 	"strings"
 
 	"github.com/wiretale/wiretale/decoders"
+	"github.com/wiretale/wiretale/decoders/content"
 	"github.com/wiretale/wiretale/events"
 )
 
@@ -67,6 +68,7 @@ func (k *call) request(bl *block, h *head) {
 	}
 	st.requestFrame = k.w.Frame
 	st.target = k.nameOf(e)
+	st.manifest = k.documents() && content.IsManifestName(e.Target)
 	c := &st.halves[events.FromClient]
 	if connect {
 		st.connect, st.protocol = e, h.protocol
@@ -147,6 +149,7 @@ func (k *call) response(bl *block, h *head) {
 		s.describe(h)
 	default:
 		k.begin(s, h)
+		k.readDocument(st)
 	}
 }
 

@@ -16,6 +16,7 @@ type stream struct {
 	requestFrame uint64 // of its http.request
 	halves       [2]half
 	target       string // what its contents are called, for --extract
+	manifest     bool   // its target ends like the manifest of a film
 
 	connect  *events.HTTPRequest // CONNECT waits for its answer, or is answered
 	protocol string              // of an extended CONNECT (RFC 8441)
