@@ -42,6 +42,13 @@ type BitTorrentMessage struct {
 	FirstTime  Time   `json:"-"`
 }
 
+// BitTorrentEnd says that one side of a connection will say nothing more: when
+// a peer leaves, long before flow.end. Made only where a question wants it.
+type BitTorrentEnd struct {
+	InfoHash string `json:"info_hash,omitzero"` // hex
+	Why      Ending `json:"why"`
+}
+
 // BitTorrentMeta is a message of ut_metadata (BEP 9).
 type BitTorrentMeta struct {
 	Type  string `json:"type"` // request, data, reject
@@ -179,6 +186,9 @@ func (*BitTorrentHandshake) Kind() Kind { return KindBitTorrentHandshake }
 
 // Kind is the stable name.
 func (*BitTorrentMessage) Kind() Kind { return KindBitTorrentMessage }
+
+// Kind is the stable name.
+func (*BitTorrentEnd) Kind() Kind { return KindBitTorrentEnd }
 
 // Kind is the stable name.
 func (*TrackerRequest) Kind() Kind { return KindTrackerRequest }

@@ -110,6 +110,7 @@ var kindNames = [kindEnd]string{
 	KindQUICPacket:          "quic.packet",
 	KindContentPart:         "content.part",
 	KindContentEnd:          "content.end",
+	KindBitTorrentEnd:       "bittorrent.end",
 	KindHTTPDocument:        "http.document",
 }
 

@@ -310,6 +310,9 @@ func (s *stream) End(from events.Dir, why events.Ending, out decoders.Sink) {
 	if s.runs != nil {
 		s.runs.end(from, out)
 	}
+	if s.sure && s.env.Want.Has(events.KindBitTorrentEnd) {
+		out.Emit(from, &events.BitTorrentEnd{InfoHash: s.hash(d), Why: why})
+	}
 	d.next()
 	d.state = deaf
 }

@@ -70,7 +70,7 @@ func (r *Recording) decode(t testing.TB) {
 	var err error
 	r.Stats, err = pipeline.Run(t.Context(), pipeline.Config{
 		Paths: []string{r.File}, Limits: events.DefaultLimits(), Hash: true, ShowSecrets: true, Workers: 1,
-		Want: events.SetOf(events.Kinds()...),
+		Want: events.SetOf(append(events.Kinds(), events.KindBitTorrentEnd)...),
 		Events: func(evs []*events.Event) error {
 			for _, e := range evs {
 				c := *e
