@@ -58,6 +58,7 @@ const (
 	// --extract, and for questions that read documents.
 	KindContentPart Kind = iota
 	KindContentEnd
+	KindBitTorrentEnd
 	KindHTTPDocument
 	kindEnd
 )
