@@ -59,6 +59,14 @@ type Options struct {
 	TimeScale float64 // seconds of the scenario's own timers in one second; 0 leaves the choice to it
 	TLS       bool    // what can also go in clear goes under TLS
 
+	// Real plays on the sockets of this machine's loopback. The capture is
+	// anybody's who watches it; Out must be nil, and nothing may be asked of the
+	// network. Plan gets, before the first packet, what is used of the loopback,
+	// and filters for it; nil for none. The truth tells times and addresses as
+	// they are in the packets, and no links or drops.
+	Real bool
+	Plan io.Writer
+
 	Version string // of the program, for the capture's comment
 }
 
@@ -68,6 +76,9 @@ func (o *Options) params(s *scenarios.Scenario) (scenarios.Params, error) {
 		MTU: o.MTU, TimeScale: o.TimeScale, TLS: o.TLS}
 	if p.RTT == 0 {
 		p.RTT = s.RTT
+	}
+	if err := o.heeded(s); err != nil {
+		return p, err
 	}
 	switch {
 	case p.RTT < 0 || p.RTT > MaxRTT:
@@ -82,6 +93,8 @@ func (o *Options) params(s *scenarios.Scenario) (scenarios.Params, error) {
 		return p, badf("a reordering of %s is not between 0%% and 100%%", ShareText(p.Reorder))
 	case p.MTU != 0 && (p.MTU < simnet.MinMTU || p.MTU > simnet.MaxMTU):
 		return p, badf("an MTU of %d is not between %d and %d", p.MTU, simnet.MinMTU, simnet.MaxMTU)
+	case p.MTU != 0 && p.MTU < s.MinMTU:
+		return p, badf("%s needs an MTU of %d or more", s.Name, s.MinMTU)
 	case p.TimeScale != 0 && !(p.TimeScale > 0 && p.TimeScale <= MaxTimeScale):
 		return p, badf("a time scale of %g is not between 0 and %d", p.TimeScale, int(MaxTimeScale))
 	}
@@ -90,7 +103,77 @@ func (o *Options) params(s *scenarios.Scenario) (scenarios.Params, error) {
 	if err != nil {
 		return p, badf("a capture point is client, middle or server, not %q", o.At)
 	}
+	if o.Real {
+		p.Real = &simnet.Real{Announce: o.announce}
+	}
 	return p, nil
+}
+
+// heeded says what was asked for that would be without effect.
+func (o *Options) heeded(s *scenarios.Scenario) error {
+	for _, x := range []struct {
+		asked bool
+		flag  scenarios.Takes
+	}{{o.TimeScale != 0, scenarios.TimeScale}, {o.TLS, scenarios.TLS}} {
+		if x.asked && s.Takes&x.flag == 0 {
+			return badf("%s does not use %s; it takes %s", s.Name, strings.Join(flags(x.flag), ""), takes(s.Takes, true))
+		}
+	}
+	if !o.Real {
+		return nil
+	}
+	if s.Simulated != "" {
+		return badf("%s plays on its simulated network only, not on real sockets: %s", s.Name, s.Simulated)
+	}
+	for _, x := range []struct {
+		asked bool
+		name  string
+	}{
+		{o.RTT != 0, "--rtt"}, {o.Rate != 0, "--rate"}, {o.Loss != 0, "--loss"}, {o.Jitter != 0, "--jitter"},
+		{o.Reorder != 0, "--reorder"}, {o.MTU != 0, "--mtu"},
+	} {
+		if x.asked {
+			return badf("%s goes without --real: the kernel's loopback has no delay, rate or loss to set; with --real, %s takes %s",
+				x.name, s.Name, takes(s.Takes, false))
+		}
+	}
+	switch {
+	case o.At != "":
+		return badf("--at goes without --real: the loopback has one place only")
+	case o.Out != nil:
+		return badf("with --real the kernel carries the packets: capture them while it plays, with sudo wiretale sniff -i lo -w FILE")
+	}
+	return nil
+}
+
+// takes names all that a scenario heeds, as flags; network: what is asked of a
+// simulated network too.
+func takes(t scenarios.Takes, network bool) string {
+	out := []string{"--seed"}
+	if network {
+		out = append(out, "--rtt", "--rate", "--loss", "--jitter", "--reorder", "--mtu", "--at")
+	}
+	return strings.Join(append(out, flags(t)...), ", ")
+}
+
+// flags are those of a command line.
+func flags(t scenarios.Takes) (out []string) {
+	if t&scenarios.TimeScale != 0 {
+		out = append(out, "--time-scale")
+	}
+	if t&scenarios.TLS != 0 {
+		out = append(out, "--tls")
+	}
+	return out
+}
+
+// announce tells of a real network before its first packet.
+func (o *Options) announce(_ context.Context, p simnet.Plan) error {
+	if o.Plan == nil {
+		return nil
+	}
+	_, err := io.WriteString(o.Plan, p.String())
+	return err
 }
 
 func badf(format string, args ...any) error {
@@ -102,13 +185,16 @@ type Info struct {
 	Name string
 	Doc  string        // one sentence
 	RTT  time.Duration // where Options say nothing
+
+	Takes     string // flags, in words
+	Simulated string // why it cannot be played on real sockets; "": it can
 }
 
 // Names are the scenarios that Run knows.
 func Names() []Info {
 	out := make([]Info, len(all.Scenarios))
 	for i, s := range all.Scenarios {
-		out[i] = Info{Name: s.Name, Doc: s.Doc, RTT: s.RTT}
+		out[i] = Info{Name: s.Name, Doc: s.Doc, RTT: s.RTT, Takes: takes(s.Takes, true), Simulated: s.Simulated}
 	}
 	return out
 }
@@ -188,6 +274,10 @@ func Play(ctx context.Context, s scenarios.Scenario, o Options) error {
 func tell(t *truth.Truth, s scenarios.Scenario, p *scenarios.Params, r *simnet.Recording) {
 	t.Scenario, t.Seed, t.At, t.RTT, t.Epoch = s.Name, p.Seed, p.At.String(), truth.Duration(p.RTT), simnet.Epoch
 	t.Rate, t.Loss, t.Jitter, t.Reorder = p.Rate, p.Loss, truth.Duration(p.Jitter), p.Reorder
+	if real := r.Real; real != nil {
+		t.At, t.RTT = "loopback", 0
+		t.Move(real.Start.Sub(simnet.Epoch), real.OnLoopback)
+	}
 	if r.Paths == nil {
 		return
 	}

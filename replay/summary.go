@@ -65,6 +65,10 @@ func summarize(w io.Writer, s *scenarios.Scenario, p *scenarios.Params, t *truth
 		}
 		line(name, "%s = %s", k, fact(t.Facts[k]))
 	}
+	if r.Real != nil {
+		line("capture", "that of the kernel's loopback: nothing was recorded here")
+		return out.Flush()
+	}
 	if drops := countBy(t.Drops, func(d truth.Drop) string { return d.Reason }); drops != "" {
 		line("drops", "%d packets: %s", len(t.Drops), drops)
 	} else {

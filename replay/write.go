@@ -50,6 +50,9 @@ func write(w io.Writer, s scenarios.Scenario, p scenarios.Params, r *scenarios.R
 // command is the command line that plays the same again.
 func command(name string, p *scenarios.Params) string {
 	s := fmt.Sprintf("wiretale replay %s --rtt %s --seed %d --at %s", name, p.RTT, p.Seed, p.At)
+	if p.Real != nil {
+		s = fmt.Sprintf("wiretale replay %s --real --seed %d", name, p.Seed)
+	}
 	if p.Rate != 0 {
 		s += " --rate " + RateText(p.Rate)
 	}

@@ -34,6 +34,7 @@ interface instead.`,
 			{"wiretale replay page -w page.pcapng --truth page.json", "a web page with ten images"},
 			{"wiretale replay page --compare", "what happened, beside what Wireshark and wiretale make of it"},
 			{"wiretale replay page --rtt 80ms --loss 1% --rate 10mbit -w - | wiretale analyze -", "the same over a worse network, analyzed at once"},
+			{"wiretale replay page --real", "the same on the kernel's sockets, for a Wireshark that watches lo"},
 			{"wiretale replay --from capture.pcapng --rtt 80ms -w again.pcapng", "a capture's exchanges again, over another network"},
 			{"wiretale replay --onto eth0 --speed 2x capture.pcapng", "a capture's packets onto an interface, twice as fast"},
 		},
@@ -74,6 +75,7 @@ func (r *replayFlags) define(c *call) {
 	f.Uint32Var(&o.MTU, "mtu", 0, "`bytes` of the largest IP packet (0: 1500)")
 	f.Float64Var(&o.TimeScale, "time-scale", 0, "`seconds` of the scenario's own timers in one second (0: as the scenario says)")
 	f.BoolVar(&o.TLS, "tls", false, "put what can also go in clear under TLS")
+	f.BoolVar(&o.Real, "real", false, "play on the kernel's sockets on the loopback, for who captures there (no -w; the network is as it is)")
 	f.Uint64Var(&o.Seed, "seed", 0, "of contents, ports and identifiers")
 	f.StringVar(&r.onto, "onto", "", "put the packets of a capture on this `interface` (Linux, needs CAP_NET_RAW)")
 	f.StringVar(&r.speed, "speed", "", "with --onto: `times` the capture's own pace: 2x, 0.5x, max")
@@ -89,7 +91,7 @@ func (r *replayFlags) run(c *call) error {
 	switch {
 	case r.rerun.from != "":
 		return r.fromCapture(c)
-	case r.list || len(c.args) == 0 && nothing:
+	case r.list || len(c.args) == 0 && nothing && !r.o.Real:
 		return c.scenarios()
 	case r.onto != "":
 		return r.ontoInterface(c)
@@ -102,9 +104,13 @@ func (r *replayFlags) run(c *call) error {
 		return usageError{err}
 	}
 	switch {
+	case r.compare && r.o.Real:
+		return usagef("--compare reads the capture that the simulated network makes: it goes without --real")
+	case r.o.Real && r.capture != "":
+		return usagef("with --real the kernel carries the packets: capture them while it plays, with: sudo wiretale sniff -i lo -w %s", r.capture)
 	case r.compare:
 		return r.sideBySide(c)
-	case nothing:
+	case nothing && !r.o.Real:
 		return usagef("nothing to write: give -w FILE, --truth FILE, or both")
 	}
 	return r.write(c)
@@ -119,10 +125,10 @@ func (r *replayFlags) write(c *call) error {
 func (r *replayFlags) writeWith(c *call, play func(replay.Options) error) error {
 	o := r.o
 	o.Version = version()
-	o.Summary = c.stdout
+	o.Summary, o.Plan = c.stdout, c.stdout
 	for _, path := range []string{r.capture, r.truth, r.keylog} {
 		if path == "-" {
-			o.Summary = c.stderr
+			o.Summary, o.Plan = c.stderr, c.stderr
 		}
 	}
 	var recorded, told, keys outputFile
@@ -244,10 +250,18 @@ func aboutScenario(args []string) string {
 			if text == "" {
 				text = s.Doc
 			}
-			return fmt.Sprintf("%s: %s\nRTT, where --rtt does not say: %s\n\n%s", s.Name, s.Doc, s.RTT, text)
+			return fmt.Sprintf("%s: %s\nRTT, where --rtt does not say: %s\nTakes %s\n%s\n\n%s", s.Name, s.Doc, s.RTT, s.Takes, real(s.Simulated), text)
 		}
 	}
 	return ""
+}
+
+// real says whether a scenario can be played on real sockets.
+func real(simulated string) string {
+	if simulated == "" {
+		return "With --real it plays on the kernel's sockets"
+	}
+	return "Not on real sockets: " + simulated
 }
 
 func positions() []string { return []string{"client", "middle", "server"} }

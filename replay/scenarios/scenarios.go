@@ -5,6 +5,7 @@ package scenarios
 
 import (
 	"context"
+	"net/netip"
 	"time"
 
 	"github.com/wiretale/wiretale/replay/simnet"
@@ -27,9 +28,32 @@ type Params struct {
 	TimeScale float64
 	// TLS puts what can also go in clear under TLS.
 	TLS bool
-	// Real runs on the sockets of this machine's loopback instead.
-	Real bool
+	// Real runs on the sockets of this machine's loopback instead; nil: not.
+	Real *simnet.Real
 }
+
+// Network is the network that is asked for.
+func (p *Params) Network() simnet.Config {
+	return simnet.Config{Seed: p.Seed, At: p.At, MTU: p.MTU, Real: p.Real}
+}
+
+// Addr is the address of a host that speaks of it in its messages: with Real,
+// that of the loopback, so that what is said is true of the packets.
+func (p *Params) Addr(a netip.Addr) netip.Addr {
+	if p.Real != nil && a.Is4() {
+		return simnet.Loopback(a)
+	}
+	return a
+}
+
+// Takes are the parameters that not every scenario heeds.
+type Takes uint8
+
+// The parameters.
+const (
+	TimeScale Takes = 1 << iota
+	TLS
+)
 
 // Path is one direction of the main link, and of every other one that is to
 // suffer what was asked for: half of rtt long.
@@ -53,7 +77,26 @@ type Scenario struct {
 	Doc  string        // one sentence
 	RTT  time.Duration // where Params leaves the choice to the scenario
 
+	Takes  Takes  // what it heeds besides RTT, seed, place and network
+	MinMTU uint32 // 0: simnet.MinMTU
+	// Simulated says why the scenario cannot be played on real sockets, as the
+	// end of a sentence; "": it can.
+	Simulated string
+
 	// Run plays the scenario to its end. It leaves no goroutine behind. An
 	// error means that hosts and network did not do what the scenario says.
 	Run func(ctx context.Context, p Params) (*Result, error)
+}
+
+// OnlySimulated is s, which cannot be played on real sockets; why is the end of
+// a sentence.
+func (s Scenario) OnlySimulated(why string) Scenario {
+	s.Simulated = why
+	return s
+}
+
+// Heeding is s, which heeds t too.
+func (s Scenario) Heeding(t Takes) Scenario {
+	s.Takes |= t
+	return s
 }

@@ -13,15 +13,9 @@ import (
 	"sync"
 
 	"gvisor.dev/gvisor/pkg/tcpip"
-	"gvisor.dev/gvisor/pkg/tcpip/adapters/gonet"
 	"gvisor.dev/gvisor/pkg/tcpip/header"
 	"gvisor.dev/gvisor/pkg/tcpip/link/channel"
-	"gvisor.dev/gvisor/pkg/tcpip/network/ipv4"
-	"gvisor.dev/gvisor/pkg/tcpip/network/ipv6"
 	"gvisor.dev/gvisor/pkg/tcpip/stack"
-	"gvisor.dev/gvisor/pkg/tcpip/transport/icmp"
-	"gvisor.dev/gvisor/pkg/tcpip/transport/tcp"
-	"gvisor.dev/gvisor/pkg/tcpip/transport/udp"
 
 	"github.com/wiretale/wiretale/events"
 )
@@ -40,15 +34,30 @@ const (
 	forSecure
 )
 
-// Host is one machine: a TCP/IP stack of its own with one interface. The
-// connections and listeners it makes belong to the caller, who closes them.
+// sockets make the connections of one host. A local address may be invalid:
+// then it is chosen; a port of 0 too. An address to listen at may be unspecified:
+// then it is every address of the host, of that family (of both for IPv6).
+type sockets interface {
+	dialTCP(ctx context.Context, from, to netip.AddrPort) (net.Conn, error)
+	dialUDP(ctx context.Context, from, to netip.AddrPort) (net.Conn, error)
+	listenTCP(at netip.AddrPort) (net.Listener, error)
+	listenUDP(at netip.AddrPort) (net.PacketConn, error)
+	setSendBuffer(bytes int) error
+	close() // aborts all connections and ends all goroutines
+}
+
+// Host is one machine: a TCP/IP stack of its own with one interface, or, in a
+// real network, one address of the loopback. The connections and listeners it
+// makes belong to the caller, who closes them.
 type Host struct {
 	net   *Network
 	name  string
 	mac   net.HardwareAddr
 	addrs []netip.Addr
-	stack *stack.Stack
-	link  *channel.Endpoint
+
+	sockets sockets
+	stack   *stack.Stack      // nil where the sockets are those of the machine
+	link    *channel.Endpoint // of stack
 
 	routes map[netip.Addr]*pipe // fixed once traffic flows
 	via    []route              // longest prefix first; fixed once traffic flows
@@ -81,7 +90,7 @@ func (n *Network) AddHost(name string, addrs ...netip.Addr) (*Host, error) {
 		mac:    hardwareAddr(number),
 		routes: map[netip.Addr]*pipe{},
 	}
-	if err := h.boot(number); err != nil {
+	if err := n.boot(h, number); err != nil {
 		return nil, fmt.Errorf("simnet: host %s: %w", name, err)
 	}
 	n.hosts = append(n.hosts, h)
@@ -95,39 +104,6 @@ func hardwareAddr(number int) net.HardwareAddr {
 	return mac
 }
 
-func (h *Host) boot(number int) error {
-	h.stack = stack.New(stack.Options{
-		NetworkProtocols:   []stack.NetworkProtocolFactory{ipv4.NewProtocol, ipv6.NewProtocol},
-		TransportProtocols: []stack.TransportProtocolFactory{tcp.NewProtocolCUBIC, udp.NewProtocol, icmp.NewProtocol4, icmp.NewProtocol6},
-		RandSource:         h.net.random(number, forStack),
-		SecureRNG:          h.net.random(number, forSecure),
-	})
-	// Linux's range: clients look as they mostly do.
-	if err := h.stack.SetPortRange(32768, 60999); err != nil {
-		return errors.New(err.String())
-	}
-	h.link = channel.New(outbox, h.net.cfg.MTU, tcpip.LinkAddress(h.mac))
-	h.link.AddNotify(outgoing{h})
-	if err := h.stack.CreateNIC(nic, h.link); err != nil {
-		return errors.New(err.String())
-	}
-	for _, a := range h.addrs {
-		proto := ipv4.ProtocolNumber
-		if a.Is6() {
-			proto = ipv6.ProtocolNumber
-		}
-		pa := tcpip.ProtocolAddress{Protocol: proto, AddressWithPrefix: tcpip.AddrFromSlice(a.AsSlice()).WithPrefix()}
-		if err := h.stack.AddProtocolAddress(nic, pa, stack.AddressProperties{}); err != nil {
-			return fmt.Errorf("%s: %s", a, err)
-		}
-	}
-	h.stack.SetRouteTable([]tcpip.Route{
-		{Destination: header.IPv4EmptySubnet, NIC: nic},
-		{Destination: header.IPv6EmptySubnet, NIC: nic},
-	})
-	return nil
-}
-
 // Name is the name given to AddHost.
 func (h *Host) Name() string { return h.name }
 
@@ -139,6 +115,14 @@ func (h *Host) Addrs() []netip.Addr { return slices.Clone(h.addrs) }
 
 // etherLen is the length of an Ethernet header without tags.
 const etherLen = 14
+
+// boot gives a new host its sockets. The caller holds n.mu.
+func (n *Network) boot(h *Host, number int) error {
+	if n.real != nil {
+		return n.real.boot(h)
+	}
+	return h.bootStack(number)
+}
 
 // outgoing hears of packets that the stack wrote, within the write.
 type outgoing struct{ h *Host }
@@ -211,38 +195,28 @@ func (h *Host) DialContext(ctx context.Context, network, address string) (net.Co
 // stack.
 func (h *Host) DialFrom(ctx context.Context, network, local, address string) (net.Conn, error) {
 	fail := func(err error) (net.Conn, error) { return nil, &net.OpError{Op: "dial", Net: network, Err: err} }
-	a, err := netip.ParseAddrPort(address)
+	to, err := netip.ParseAddrPort(address)
 	if err != nil {
 		return fail(err)
 	}
-	full, proto := fullAddress(a)
-	var from tcpip.FullAddress
+	var from netip.AddrPort
 	switch {
 	case strings.HasPrefix(local, ":"):
 		port, err := strconv.ParseUint(local[1:], 10, 16)
 		if err != nil {
 			return fail(err)
 		}
-		from = tcpip.FullAddress{NIC: nic, Port: uint16(port)}
+		from = netip.AddrPortFrom(netip.Addr{}, uint16(port))
 	case local != "":
-		b, err := netip.ParseAddrPort(local)
-		if err != nil {
+		if from, err = netip.ParseAddrPort(local); err != nil {
 			return fail(err)
 		}
-		from, _ = fullAddress(b)
 	}
 	switch network {
 	case "tcp", "tcp4", "tcp6":
-		if local != "" {
-			return h.dialTCPFrom(ctx, from, full, proto)
-		}
-		return gonet.DialContextTCP(ctx, h.stack, full, proto)
+		return h.sockets.dialTCP(ctx, from, to)
 	case "udp", "udp4", "udp6":
-		var bind *tcpip.FullAddress
-		if local != "" {
-			bind = &from
-		}
-		return h.udpSocket(bind, &full, proto)
+		return h.sockets.dialUDP(ctx, from, to)
 	}
 	return fail(net.UnknownNetworkError(network))
 }
@@ -256,11 +230,11 @@ func (h *Host) Listen(network, address string) (net.Listener, error) {
 	default:
 		return nil, &net.OpError{Op: "listen", Net: network, Err: net.UnknownNetworkError(network)}
 	}
-	full, proto, err := h.local(address)
+	at, err := h.local(address)
 	if err != nil {
 		return nil, &net.OpError{Op: "listen", Net: network, Err: err}
 	}
-	return gonet.ListenTCP(h.stack, full, proto)
+	return h.sockets.listenTCP(at)
 }
 
 // ListenPacket waits for UDP datagrams at "IP:port" or ":port" (the host's
@@ -271,43 +245,41 @@ func (h *Host) ListenPacket(network, address string) (net.PacketConn, error) {
 	default:
 		return nil, &net.OpError{Op: "listen", Net: network, Err: net.UnknownNetworkError(network)}
 	}
-	full, proto, err := h.local(address)
+	at, err := h.local(address)
 	if err != nil {
 		return nil, &net.OpError{Op: "listen", Net: network, Err: err}
 	}
-	return h.udpSocket(&full, nil, proto)
+	return h.sockets.listenUDP(at)
+}
+
+// SetSendBuffer makes the host keep at most about so many bytes that an
+// application wrote to a TCP connection and that are not acknowledged yet. A
+// small one makes the application wait for the network early, so that it can
+// still choose what to send next. It holds for connections made after it.
+func (h *Host) SetSendBuffer(bytes int) error {
+	if err := h.sockets.setSendBuffer(bytes); err != nil {
+		return fmt.Errorf("simnet: host %s: send buffer: %w", h.name, err)
+	}
+	return nil
 }
 
 // local reads "IP:port" or ":port", the latter at the host's first address.
-func (h *Host) local(address string) (tcpip.FullAddress, tcpip.NetworkProtocolNumber, error) {
+func (h *Host) local(address string) (netip.AddrPort, error) {
 	host, port, err := net.SplitHostPort(address)
 	if err != nil {
-		return tcpip.FullAddress{}, 0, err
+		return netip.AddrPort{}, err
 	}
 	a := h.addrs[0]
 	if host != "" {
 		if a, err = netip.ParseAddr(host); err != nil {
-			return tcpip.FullAddress{}, 0, err
+			return netip.AddrPort{}, err
 		}
 	}
 	p, err := strconv.ParseUint(port, 10, 16)
 	if err != nil {
-		return tcpip.FullAddress{}, 0, err
+		return netip.AddrPort{}, err
 	}
-	full, proto := fullAddress(netip.AddrPortFrom(a, uint16(p)))
-	return full, proto, nil
-}
-
-func fullAddress(a netip.AddrPort) (tcpip.FullAddress, tcpip.NetworkProtocolNumber) {
-	proto := ipv4.ProtocolNumber
-	if a.Addr().Is6() {
-		proto = ipv6.ProtocolNumber
-	}
-	full := tcpip.FullAddress{NIC: nic, Port: a.Port()}
-	if !a.Addr().IsUnspecified() {
-		full.Addr = tcpip.AddrFromSlice(a.Addr().AsSlice())
-	}
-	return full, proto
+	return netip.AddrPortFrom(a, uint16(p)), nil
 }
 
 // cut takes the host off its links: what it writes from now on goes nowhere.
@@ -315,11 +287,4 @@ func (h *Host) cut() {
 	h.out.Lock()
 	defer h.out.Unlock()
 	h.cutOff = true
-}
-
-// destroy aborts all connections and ends the stack's goroutines.
-func (h *Host) destroy() {
-	h.stack.Close()
-	h.stack.Wait()
-	h.link.Close()
 }

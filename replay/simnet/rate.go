@@ -10,6 +10,9 @@ func (n *Network) SetRate(from, to *Host, rate int64) error {
 	if rate < 0 {
 		return fmt.Errorf("simnet: link %s to %s: a rate of %d bit/s is negative", from.name, to.name, rate)
 	}
+	if n.real != nil {
+		return fmt.Errorf("simnet: link %s to %s: %w: a rate", from.name, to.name, ErrReal)
+	}
 	n.mu.Lock()
 	var found *pipe
 	for _, p := range n.pipes {

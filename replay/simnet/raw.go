@@ -27,6 +27,9 @@ func (h *Host) SendIP(ip []byte) error {
 	if dst.Is6() {
 		proto = ipv6.ProtocolNumber
 	}
+	if h.net.real != nil {
+		return fmt.Errorf("simnet: host %s: %w: packets with a made-up source", h.name, ErrReal)
+	}
 	h.out.Lock()
 	defer h.out.Unlock()
 	if h.cutOff {

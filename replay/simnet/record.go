@@ -50,6 +50,7 @@ type Recording struct {
 	Packets    []capture.Packet // in order of time; Iface is an index into Interfaces
 	Paths      []PathStats      // as of Network.Stats
 	Drops      []Drop           // as of Network.Drops
+	Real       *RealRun         // of a real network, of which all the rest is empty
 }
 
 // recorder collects the packets of all capture points.
@@ -102,6 +103,9 @@ func (r *recorder) stop() {
 // when it is sent, with the moment at which it passes the point, so packets
 // still before the point are part of it.
 func (n *Network) Recording() Recording {
+	if n.real != nil {
+		return Recording{Real: &RealRun{Start: n.start, net: n.real}}
+	}
 	out := Recording{Paths: n.Stats(), Drops: n.Drops()}
 	r := &n.rec
 	r.mu.Lock()

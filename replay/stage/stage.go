@@ -48,7 +48,7 @@ func Play(ctx context.Context, p scenarios.Params, limit time.Duration,
 	build func(*Stage) error, play func(context.Context) error, result func(*Result) error) (*scenarios.Result, error) {
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
-	network, err := simnet.New(simnet.Config{Seed: p.Seed, At: p.At, MTU: p.MTU})
+	network, err := simnet.New(p.Network())
 	if err != nil {
 		return nil, err
 	}

@@ -22,9 +22,10 @@ import (
 
 // DHT is bt-dht's line in scenarios/all.
 var DHT = scenarios.Scenario{
-	Name: "bt-dht",
-	Doc:  "a seed and two leechers without a tracker: they find each other in a DHT of ten nodes",
-	RTT:  defaultRTT,
+	Name:  "bt-dht",
+	Doc:   "a seed and two leechers without a tracker: they find each other in a DHT of ten nodes",
+	RTT:   defaultRTT,
+	Takes: scenarios.TimeScale,
 	Run: func(ctx context.Context, p scenarios.Params) (*scenarios.Result, error) {
 		return play(ctx, p, time.Minute, runDHT)
 	},

@@ -11,9 +11,10 @@ import (
 
 // FreeRider is bt-free-rider's line in scenarios/all.
 var FreeRider = scenarios.Scenario{
-	Name: "bt-free-rider",
-	Doc:  "a swarm with one peer that takes and never gives: the others choke it but for the optimistic unchoke",
-	RTT:  defaultRTT,
+	Name:  "bt-free-rider",
+	Doc:   "a swarm with one peer that takes and never gives: the others choke it but for the optimistic unchoke",
+	RTT:   defaultRTT,
+	Takes: scenarios.TimeScale,
 	Run: func(ctx context.Context, p scenarios.Params) (*scenarios.Result, error) {
 		return play(ctx, p, time.Minute, runFreeRider)
 	},

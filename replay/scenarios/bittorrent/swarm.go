@@ -15,9 +15,10 @@ import (
 
 // Swarm is bt-swarm's line in scenarios/all.
 var Swarm = scenarios.Scenario{
-	Name: "bt-swarm",
-	Doc:  "a seed and seven leechers of different rates with a tracker over HTTP: rarest first, tit-for-tat",
-	RTT:  defaultRTT,
+	Name:  "bt-swarm",
+	Doc:   "a seed and seven leechers of different rates with a tracker over HTTP: rarest first, tit-for-tat",
+	RTT:   defaultRTT,
+	Takes: scenarios.TimeScale,
 	Run: func(ctx context.Context, p scenarios.Params) (*scenarios.Result, error) {
 		return play(ctx, p, time.Minute, runSwarm)
 	},

@@ -19,9 +19,10 @@ import (
 
 // UDPTracker is bt-udp-tracker's line in scenarios/all.
 var UDPTracker = scenarios.Scenario{
-	Name: "bt-udp-tracker",
-	Doc:  "a seed and two leechers that meet by a tracker over UDP (BEP 15)",
-	RTT:  defaultRTT,
+	Name:  "bt-udp-tracker",
+	Doc:   "a seed and two leechers that meet by a tracker over UDP (BEP 15)",
+	RTT:   defaultRTT,
+	Takes: scenarios.TimeScale,
 	Run: func(ctx context.Context, p scenarios.Params) (*scenarios.Result, error) {
 		return play(ctx, p, time.Minute, runUDPTracker)
 	},

@@ -16,9 +16,11 @@ import (
 
 // Versus is p2p-vs-server's line in scenarios/all.
 var Versus = scenarios.Scenario{
-	Name: "p2p-vs-server",
-	Doc:  "one file to five clients: by one HTTP server, then by the same hosts as a swarm",
-	RTT:  defaultRTT,
+	Name:      "p2p-vs-server",
+	Doc:       "one file to five clients: by one HTTP server, then by the same hosts as a swarm",
+	RTT:       defaultRTT,
+	Takes:     scenarios.TimeScale,
+	Simulated: "it compares links of different rates, which the loopback has not",
 	Run: func(ctx context.Context, p scenarios.Params) (*scenarios.Result, error) {
 		return play(ctx, p, 2*time.Minute, runVersus)
 	},

@@ -19,10 +19,11 @@ import (
 
 // Scenario is this package's line in scenarios/all.
 var Scenario = scenarios.Scenario{
-	Name: "http-conditional",
-	Doc:  "a browser with a cache comes to a page three times: fresh, not modified, changed",
-	RTT:  40 * time.Millisecond,
-	Run:  run,
+	Name:  "http-conditional",
+	Doc:   "a browser with a cache comes to a page three times: fresh, not modified, changed",
+	RTT:   40 * time.Millisecond,
+	Takes: scenarios.TimeScale,
+	Run:   run,
 }
 
 const (

@@ -48,7 +48,7 @@ ns1.evil.test.      A   203.0.113.66
 // server: to a careless resolver, and to one that cannot be guessed.
 var Poison = scenario("dns-poison",
 	"forged answers from off the path: a careless name server believes one, a careful one does not", 1,
-	playPoison)
+	playPoison).OnlySimulated(spoofed)
 
 // spoofer is the attacker: a client of the resolvers, and the name server of a
 // domain of his own, where he sees how they ask.
@@ -220,7 +220,12 @@ const (
 
 // Flood is two attacks on others by means of name servers: long answers that
 // nobody asked for, and names that no cache can know.
-var Flood = scenario("dns-flood",
+var Flood = flood.OnlySimulated(spoofed)
+
+// spoofed is why these need their simulated network.
+const spoofed = "it sends packets with the address of another, which sockets do not"
+
+var flood = scenario("dns-flood",
 	"an amplifier that answers to a victim, and bots that ask for random names", 1,
 	func(ctx context.Context, w *dnsnet.World) error {
 		h, err := build(w)

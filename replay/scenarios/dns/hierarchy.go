@@ -20,7 +20,7 @@ const defaultRTT = 40 * time.Millisecond
 // scenario makes a Scenario out of what its hosts do. scale is the scenario's
 // own TimeScale.
 func scenario(name, doc string, scale float64, play func(ctx context.Context, w *dnsnet.World) error) scenarios.Scenario {
-	return scenarios.Scenario{Name: name, Doc: doc, RTT: defaultRTT,
+	return scenarios.Scenario{Name: name, Doc: doc, RTT: defaultRTT, Takes: scenarios.TimeScale,
 		Run: func(ctx context.Context, p scenarios.Params) (*scenarios.Result, error) {
 			return dnsnet.Play(ctx, p, scale, play)
 		}}

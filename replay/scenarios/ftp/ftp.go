@@ -51,6 +51,7 @@ type transfer struct {
 
 func scenario(name, doc string, play func(*transfer, context.Context) error) scenarios.Scenario {
 	return scenarios.Scenario{Name: name, Doc: doc, RTT: 40 * time.Millisecond,
+		MinMTU: 1280, // of IPv6 (RFC 8200 section 5)
 		Run: func(ctx context.Context, p scenarios.Params) (*scenarios.Result, error) {
 			t := &transfer{}
 			return stage.Play(ctx, p, stage.Limit(p, 256),

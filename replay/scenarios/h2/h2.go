@@ -22,9 +22,10 @@ const rtt = 40 * time.Millisecond
 
 // Multiplex is this package's first line in scenarios/all.
 var Multiplex = scenarios.Scenario{
-	Name: "h2-multiplex",
-	Doc:  "HTTP/2: a large object and three small ones take turns on one connection",
-	RTT:  rtt,
+	Name:  "h2-multiplex",
+	Doc:   "HTTP/2: a large object and three small ones take turns on one connection",
+	RTT:   rtt,
+	Takes: scenarios.TLS,
 	Run: func(ctx context.Context, p scenarios.Params) (*scenarios.Result, error) {
 		return play(ctx, p, multiplexed)
 	},
@@ -32,9 +33,10 @@ var Multiplex = scenarios.Scenario{
 
 // MultiplexTLS is Multiplex, under TLS.
 var MultiplexTLS = scenarios.Scenario{
-	Name: "h2-multiplex-tls",
-	Doc:  "the same under TLS 1.3; the keys are in the capture",
-	RTT:  rtt,
+	Name:  "h2-multiplex-tls",
+	Doc:   "the same under TLS 1.3; the keys are in the capture",
+	RTT:   rtt,
+	Takes: scenarios.TLS,
 	Run: func(ctx context.Context, p scenarios.Params) (*scenarios.Result, error) {
 		p.TLS = true
 		return play(ctx, p, multiplexed)
@@ -43,9 +45,10 @@ var MultiplexTLS = scenarios.Scenario{
 
 // Priority has a client that says what it needs first.
 var Priority = scenarios.Scenario{
-	Name: "h2-priority",
-	Doc:  "HTTP/2: the client's priorities let three small objects overtake a large one",
-	RTT:  rtt,
+	Name:  "h2-priority",
+	Doc:   "HTTP/2: the client's priorities let three small objects overtake a large one",
+	RTT:   rtt,
+	Takes: scenarios.TLS,
 	Run: func(ctx context.Context, p scenarios.Params) (*scenarios.Result, error) {
 		return play(ctx, p, prioritized)
 	},
@@ -53,18 +56,21 @@ var Priority = scenarios.Scenario{
 
 // Push has a server that sends what was not asked for.
 var Push = scenarios.Scenario{
-	Name: "h2-push",
-	Doc:  "HTTP/2: with a page the server pushes three small objects; the large one is asked for",
-	RTT:  rtt,
-	Run:  func(ctx context.Context, p scenarios.Params) (*scenarios.Result, error) { return play(ctx, p, pushed) },
+	Name:  "h2-push",
+	Doc:   "HTTP/2: with a page the server pushes three small objects; the large one is asked for",
+	RTT:   rtt,
+	Takes: scenarios.TLS,
+	Run:   func(ctx context.Context, p scenarios.Params) (*scenarios.Result, error) { return play(ctx, p, pushed) },
 }
 
 // Loss has one lost segment.
 var Loss = scenarios.Scenario{
-	Name: "h2-loss",
-	Doc:  "HTTP/2: one lost segment stalls all streams of the connection",
-	RTT:  rtt,
-	Run:  func(ctx context.Context, p scenarios.Params) (*scenarios.Result, error) { return play(ctx, p, lossy) },
+	Name:      "h2-loss",
+	Doc:       "HTTP/2: one lost segment stalls all streams of the connection",
+	RTT:       rtt,
+	Takes:     scenarios.TLS,
+	Simulated: "it is about a lost segment, and the loopback loses none",
+	Run:       func(ctx context.Context, p scenarios.Params) (*scenarios.Result, error) { return play(ctx, p, lossy) },
 }
 
 // variant is which of the scenarios is played.

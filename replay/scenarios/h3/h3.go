@@ -15,10 +15,12 @@ import (
 
 // Loss is this package's line in scenarios/all.
 var Loss = scenarios.Scenario{
-	Name: "h3-loss",
-	Doc:  "HTTP/3: one lost datagram stalls one stream, and not the others",
-	RTT:  40 * time.Millisecond,
-	Run:  play,
+	Name:      "h3-loss",
+	Doc:       "HTTP/3: one lost datagram stalls one stream, and not the others",
+	RTT:       40 * time.Millisecond,
+	MinMTU:    multiplex.MinMTU,
+	Simulated: "it is about a lost datagram, and the loopback loses none",
+	Run:       play,
 }
 
 const (

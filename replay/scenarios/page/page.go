@@ -77,7 +77,7 @@ func run(ctx context.Context, p scenarios.Params) (*scenarios.Result, error) {
 
 // build makes hosts and links.
 func (v *visit) build() (err error) {
-	v.net, err = simnet.New(simnet.Config{Seed: v.p.Seed, At: v.p.At, MTU: v.p.MTU})
+	v.net, err = simnet.New(v.p.Network())
 	if err != nil {
 		return err
 	}

@@ -23,10 +23,11 @@ import (
 
 // Scenario is this package's line in scenarios/all.
 var Scenario = scenarios.Scenario{
-	Name: "http-proxy-cache",
-	Doc:  "five clients behind a caching proxy on a slow access link, captured on both sides of the proxy",
-	RTT:  60 * time.Millisecond,
-	Run:  run,
+	Name:      "http-proxy-cache",
+	Doc:       "five clients behind a caching proxy on a slow access link, captured on both sides of the proxy",
+	RTT:       60 * time.Millisecond,
+	Simulated: "its access link is slow, and the loopback is not",
+	Run:       run,
 }
 
 const (

@@ -25,7 +25,8 @@ var (
 
 	MIME = scenario("smtp-mime", "a letter with attachments: multipart, base64, quoted-printable, names of RFC 2047 and 2231, a letter inside", 64, playMIME)
 
-	Relay = scenario("smtp-relay", "queue and retry: the first exchanger is dead, the second one says 451 and takes the letters on the next round", 256, playRelay)
+	Relay = scenario("smtp-relay", "queue and retry: the first exchanger is dead, the second one says 451 and takes the letters on the next round", 256, playRelay).
+		Heeding(scenarios.TimeScale).OnlySimulated("its dead exchanger never answers, and the loopback refuses at once")
 )
 
 // All are the scenarios of this package, in the order people see them.

@@ -17,17 +17,20 @@ import (
 	"github.com/wiretale/wiretale/replay/truth"
 )
 
+// slow is why they need their simulated link.
+const slow = "its link changes its rate, which that of the loopback cannot"
+
 // The scenarios of this package, for scenarios/all.
 var (
 	DASH = scenarios.Scenario{
 		Name: "dash",
 		Doc:  "an adaptive player (DASH) while the link's rate falls and comes back: a stall, and switches",
-		RTT:  rtt, Run: stream(publishDASH, readDASH),
+		RTT:  rtt, Takes: scenarios.TimeScale, Simulated: slow, Run: stream(publishDASH, readDASH),
 	}
 	HLS = scenarios.Scenario{
 		Name: "hls",
 		Doc:  "an adaptive player (HLS) while the link's rate falls and comes back: a stall, and switches",
-		RTT:  rtt, Run: stream(publishHLS, readHLS),
+		RTT:  rtt, Takes: scenarios.TimeScale, Simulated: slow, Run: stream(publishHLS, readHLS),
 	}
 )
 

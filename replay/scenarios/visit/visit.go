@@ -32,10 +32,11 @@ var HTTP2 = scenarios.Scenario{
 
 // HTTP3 is the same visit over HTTP/3, which DNS announces.
 var HTTP3 = scenarios.Scenario{
-	Name: "page-h3",
-	Doc:  "the same visit over HTTP/3, which the HTTPS records of DNS announce",
-	RTT:  40 * time.Millisecond,
-	Run:  func(ctx context.Context, p scenarios.Params) (*scenarios.Result, error) { return play(ctx, p, h3) },
+	Name:   "page-h3",
+	Doc:    "the same visit over HTTP/3, which the HTTPS records of DNS announce",
+	RTT:    40 * time.Millisecond,
+	MinMTU: multiplex.MinMTU,
+	Run:    func(ctx context.Context, p scenarios.Params) (*scenarios.Result, error) { return play(ctx, p, h3) },
 }
 
 // version is the HTTP of a visit.

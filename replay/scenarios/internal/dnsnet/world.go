@@ -6,7 +6,6 @@ package dnsnet
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"hash/fnv"
 	"net/netip"
@@ -47,13 +46,10 @@ type World struct {
 // New makes an empty world. scale is what the scenario chooses as
 // Params.TimeScale where that says nothing.
 func New(p scenarios.Params, scale float64) (*World, error) {
-	if p.Real {
-		return nil, errors.New("DNS scenarios need a network of several hosts, not the loopback")
-	}
 	if p.TimeScale > 0 {
 		scale = p.TimeScale
 	}
-	net, err := simnet.New(simnet.Config{Seed: p.Seed, At: p.At, MTU: p.MTU})
+	net, err := simnet.New(p.Network())
 	if err != nil {
 		return nil, err
 	}

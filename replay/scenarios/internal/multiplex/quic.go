@@ -19,6 +19,10 @@ import (
 // udpHeaders are those of IPv6 and UDP, in bytes.
 const udpHeaders = 40 + 8
 
+// MinMTU is the least MTU that carries QUIC: no datagram of it is under 1,200
+// bytes at first, and none may be fragmented (RFC 9000 section 14).
+const MinMTU = 1200 + udpHeaders
+
 // quicConfig is that of both ends. Probing for a larger MTU is off: probes
 // that are lost on purpose would be lost packets of the capture.
 func (w *World) quicConfig() *quic.Config {

@@ -46,15 +46,12 @@ const silence = 50 * time.Millisecond
 
 // New makes the network and the browser's host. It is to be closed.
 func New(p scenarios.Params, browser netip.Addr) (*World, error) {
-	if p.Real {
-		return nil, errors.New("multiplex: this scenario needs its simulated network: names, addresses, delays and losses")
-	}
 	w := &World{Params: p, facts: map[string]any{}}
 	var err error
 	if w.authority, err = NewAuthority(p.Seed); err != nil {
 		return nil, err
 	}
-	if w.Net, err = simnet.New(simnet.Config{Seed: p.Seed, At: p.At, MTU: p.MTU}); err != nil {
+	if w.Net, err = simnet.New(p.Network()); err != nil {
 		return nil, err
 	}
 	w.journal.now = w.Now

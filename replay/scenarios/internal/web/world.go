@@ -5,7 +5,6 @@ package web
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net"
 	"net/netip"
@@ -43,10 +42,7 @@ type World struct {
 
 // New makes an empty world.
 func New(p scenarios.Params) (*World, error) {
-	if p.Real {
-		return nil, errors.New("web: this scenario needs its simulated network: names, addresses and delays")
-	}
-	n, err := simnet.New(simnet.Config{Seed: p.Seed, At: p.At, MTU: p.MTU})
+	n, err := simnet.New(p.Network())
 	if err != nil {
 		return nil, err
 	}
