@@ -6,11 +6,13 @@ import (
 	"github.com/wiretale/wiretale/analyzers/dnscache"
 	"github.com/wiretale/wiretale/analyzers/dnsmapping"
 	"github.com/wiretale/wiretale/analyzers/dnsresolution"
+	"github.com/wiretale/wiretale/analyzers/dnssec"
 	"github.com/wiretale/wiretale/analyzers/dnsthreat"
 	"github.com/wiretale/wiretale/analyzers/dnstransaction"
 	"github.com/wiretale/wiretale/analyzers/holhttp1"
 	"github.com/wiretale/wiretale/analyzers/holhttp2"
 	"github.com/wiretale/wiretale/analyzers/holtcp"
+	"github.com/wiretale/wiretale/analyzers/httpcache"
 	"github.com/wiretale/wiretale/analyzers/httpconnections"
 	"github.com/wiretale/wiretale/analyzers/httptransaction"
 	"github.com/wiretale/wiretale/analyzers/loss"
@@ -31,9 +33,11 @@ func Questions() []analyzers.Question {
 		dnsresolution.Question,
 		dnscache.Question,
 		dnsmapping.Question,
+		dnssec.Question,
 		dnsthreat.Question,
 		httptransaction.Question,
 		httpconnections.Question,
+		httpcache.Question,
 		smtpsession.Question,
 		mix.Question,
 	}

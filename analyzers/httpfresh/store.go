@@ -52,3 +52,15 @@ func (s *Store[V]) put(key uint64, v *V) {
 	}
 	s.young[key] = v
 }
+
+// All are the values, in no order.
+func (s *Store[V]) All() []*V {
+	out := make([]*V, 0, len(s.young)+len(s.old))
+	for _, v := range s.young {
+		out = append(out, v)
+	}
+	for _, v := range s.old {
+		out = append(out, v)
+	}
+	return out
+}

@@ -303,10 +303,32 @@ func (t *Table[U]) response(e *events.Event, r *events.HTTPResponse) {
 		p.Forward.Progress, p.Forward.Status = Answered, r.Status
 	}
 	t.leave(x)
+	if x.Forward.Progress == NotForwarded {
+		t.change(x)
+	}
 	t.watch.Answered(x)
 	if !r.HasBody {
 		x.Ending = Complete
 		t.over(x)
+	}
+}
+
+// change gives x what was sent upstream for another request to the same URL, if
+// it was open then, and is answered first: those that wait for it are answered
+// after the one for which it was sent.
+func (t *Table[U]) change(x *Exchange[U]) {
+	open := t.servers[x.Flow.Server]
+	for _, o := range open[:min(len(open), searched)] {
+		if o.URL != x.URL || o.Forward.Progress != Answered || x.RequestFrame == 0 || x.RequestFrame > o.Forward.Frame {
+			continue
+		}
+		x.Forward, o.Forward = o.Forward, Forward{}
+		x.Joined, o.Joined = false, true
+		if x.child = o.child; x.child != nil {
+			x.child.parent = x
+		}
+		o.child = nil
+		return
 	}
 }
 

@@ -1,0 +1,363 @@
+package httpcache
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+
+	"github.com/wiretale/wiretale/analyzers"
+	"github.com/wiretale/wiretale/analyzers/httpfresh"
+	"github.com/wiretale/wiretale/analyzers/httpopen"
+	"github.com/wiretale/wiretale/events"
+)
+
+// pair is one client and what it asks of one site at one address.
+type pair struct {
+	client   events.Addr
+	site     *httpopen.Site
+	who      *client
+	rest     bool // it stands for all beyond the limit
+	proxy    bool
+	via      bool
+	cache    string
+	upstream events.Addr // that the server asked
+	versions uint8       // of HTTP, as bits
+
+	requests, unanswered, tunnels, torn uint64
+	bytes                               int64
+
+	own       Own
+	lifetimes []Count
+	refusals  []Count
+
+	decisions []decision
+	more      map[kind]*Count // of those that are not listed
+	leftOff   uint64
+
+	frames           []uint64
+	needless, unkept []uint64
+}
+
+// kind is all that an outcome depends on.
+type kind struct {
+	told    httpfresh.Outcome
+	by      httpfresh.Evidence
+	forward httpfresh.Outcome
+	answer  bool
+}
+
+// decision is one response before it is known whether the other side of the
+// cache is captured.
+type decision struct {
+	Decision
+	told     httpfresh.Outcome // by the response
+	by       httpfresh.Evidence
+	forward  httpfresh.Outcome // by the other side; Untold: nothing was sent
+	wait     events.Duration
+	answer   bool // a cache could have given it
+	inferred bool
+	torn     bool
+
+	sharedFresh httpfresh.Freshness
+	hasShared   bool
+}
+
+func (d *decision) fresh(f *httpfresh.Freshness) {
+	d.Refusal = f.Refusal
+	d.Source = f.Source
+	life := f.Lifetime
+	d.Lifetime = &life
+}
+
+func (d *decision) shared(f *httpfresh.Freshness) { d.sharedFresh, d.hasShared = *f, true }
+
+func (p *pair) frame(f uint64) {
+	if len(p.frames) < analyzers.MaxFrames {
+		p.frames = append(p.frames, f)
+	}
+}
+
+func note(to []uint64, f uint64) []uint64 {
+	if len(to) < analyzers.MaxFrames {
+		to = append(to, f)
+	}
+	return to
+}
+
+// Bits of versions.
+const (
+	http1 uint8 = 1 << iota
+	http2
+	http3
+)
+
+func (p *pair) protocol(request, response string) {
+	switch cmp.Or(request, response) {
+	case "2":
+		p.versions |= http2
+	case "3":
+		p.versions |= http3
+	default:
+		p.versions |= http1
+	}
+}
+
+// allowed counts what a shared cache may do with a response.
+func (p *pair) allowed(f *httpfresh.Freshness, bytes int64) {
+	if f.Refusal != httpfresh.Stored {
+		p.refusals = count(p.refusals, string(f.Refusal), bytes)
+		return
+	}
+	p.lifetimes = count(p.lifetimes, string(f.Source), bytes)
+}
+
+// count adds one response to those of that name.
+func count(to []Count, name string, bytes int64) []Count {
+	for i := range to {
+		if to[i].Name == name {
+			to[i].Responses++
+			to[i].Bytes += bytes
+			return to
+		}
+	}
+	return append(to, Count{name, 1, bytes})
+}
+
+func sorted(c []Count) []Count {
+	slices.SortFunc(c, func(a, b Count) int { return strings.Compare(a.Name, b.Name) })
+	return c
+}
+
+func (p *pair) name() string {
+	if p.rest {
+		return "all others"
+	}
+	b := append(p.client.IP().AppendTo(nil), " → "...)
+	b = p.site.Server.IP().AppendTo(b)
+	if p.site.Host != "" {
+		b = append(append(b, " → "...), p.site.Host...)
+	}
+	return string(b)
+}
+
+// outcome is that of the shared cache.
+func (p *pair) outcome(k kind) (httpfresh.Outcome, httpfresh.Evidence) {
+	switch {
+	case k.forward != httpfresh.Untold:
+		return k.forward, httpfresh.UpstreamSeen
+	case k.told == httpfresh.Miss, k.told == httpfresh.Revalidated:
+		// It says so, though nothing was seen to be sent: a word is more than
+		// silence.
+		return k.told, k.by
+	case p.site.Forwarded > 0 && k.answer:
+		return httpfresh.Hit, httpfresh.UpstreamSeen
+	case k.told != httpfresh.Untold:
+		return k.told, k.by
+	}
+	return httpfresh.Untold, httpfresh.NoEvidence
+}
+
+// isShared reports whether anything shows a cache between client and origin.
+func (p *pair) isShared() bool {
+	if p.site.Forwarded > 0 || p.via || p.proxy || p.cache != "" {
+		return true
+	}
+	for i := range p.decisions {
+		if p.decisions[i].told != httpfresh.Untold {
+			return true
+		}
+	}
+	for k := range p.more {
+		if k.told != httpfresh.Untold {
+			return true
+		}
+	}
+	return false
+}
+
+func (p *pair) row() *Cache {
+	v := &Cache{
+		Client: p.client.String(), Server: p.site.Server.String(), Origin: p.site.Host, Cache: p.cache, Proxy: p.proxy, Upstream: p.site.Forwarded > 0,
+		Requests: p.requests, Bytes: p.bytes, Unanswered: p.unanswered, Own: p.own,
+		Lifetimes: sorted(p.lifetimes), Refusals: sorted(p.refusals), LeftOff: p.leftOff,
+		Decisions: make([]Decision, 0, len(p.decisions)),
+		Frames:    analyzers.Frames(p.frames...), Filter: p.filter(),
+	}
+	v.Own.NeedlessFrames, v.Own.UnkeptFrames = p.needless, p.unkept
+	if p.rest {
+		v.Client, v.Server = "", ""
+	}
+	t := tally{v: v, bytes: map[httpfresh.Outcome]int64{}}
+	shared := p.isShared()
+	slices.SortStableFunc(p.decisions, func(a, b decision) int { return cmp.Compare(a.RequestFrame, b.RequestFrame) })
+	for i := range p.decisions {
+		d := &p.decisions[i]
+		if !d.inferred {
+			d.Level, d.Outcome, d.Evidence = Client, d.Own, httpfresh.ByRequest
+			if d.Own == httpfresh.Untold {
+				d.Evidence = httpfresh.NoEvidence
+			}
+			if shared {
+				t.decide(p, d)
+			}
+		}
+		v.Decisions = append(v.Decisions, d.Decision)
+	}
+	if shared {
+		for k, n := range p.more { // sums only: their order does not matter
+			o, by := p.outcome(k)
+			t.add(o, by, n.Responses, n.Bytes)
+		}
+	}
+	t.end()
+	switch {
+	case v.Requests == 0 && p.tunnels > 0:
+		v.Undecided = "tunnelled (CONNECT): what is inside is not seen"
+	case v.Requests == 0:
+		v.Undecided = "no response was captured"
+	case !shared:
+		v.Undecided = "nothing shows a cache between client and server: neither its other side is captured, nor do responses tell"
+	case v.NotDecided > 0 && p.site.Host == "":
+		v.Undecided = "requests were not captured"
+	case v.NotDecided > 0:
+		v.Undecided = "responses that do not tell, and no other side of the cache in the capture"
+	case p.torn > 0:
+		v.Undecided = "heads of messages were not captured whole"
+	}
+	if p.rest {
+		v.Undecided = "limit fold-pending: clients and sites beyond it are in this row together"
+	}
+	return v
+}
+
+// tally sums up the outcomes of a row.
+type tally struct {
+	v     *Cache
+	bytes map[httpfresh.Outcome]int64
+	hit   analyzers.Sketch
+	miss  analyzers.Sketch
+}
+
+// decide settles one listed decision of a shared cache.
+func (t *tally) decide(p *pair, d *decision) {
+	d.Level = Shared
+	d.Outcome, d.Evidence = p.outcome(kind{d.told, d.by, d.forward, d.answer})
+	t.add(d.Outcome, d.Evidence, 1, d.Bytes)
+	const exact = 1024
+	switch d.Outcome {
+	case httpfresh.Hit:
+		t.hit.Add(int64(d.wait), exact)
+		if d.Collapsed {
+			t.v.Collapsed++
+		}
+		if f := &d.sharedFresh; d.hasShared && d.Age != nil && f.Refusal == httpfresh.Stored && f.Source != httpfresh.FromNothing && events.Duration(*d.Age)*second > f.Lifetime {
+			t.v.Stale++
+		}
+	case httpfresh.Miss, httpfresh.Revalidated:
+		t.miss.Add(int64(d.wait), exact)
+		d.Collapsed = false
+		if d.told == httpfresh.Hit && d.by != httpfresh.ByAge && d.Evidence == httpfresh.UpstreamSeen {
+			t.v.Contradicted++
+		}
+	default:
+		d.Collapsed = false
+	}
+	if d.hasShared {
+		d.fresh(&d.sharedFresh)
+	}
+}
+
+const second = events.Duration(1e9)
+
+func (t *tally) add(o httpfresh.Outcome, by httpfresh.Evidence, n uint64, bytes int64) {
+	v := t.v
+	t.bytes[o] += bytes
+	switch o {
+	case httpfresh.Hit:
+		v.Hits += n
+	case httpfresh.Revalidated:
+		v.Revalidated += n
+	case httpfresh.Miss:
+		v.Misses += n
+	default:
+		v.NotDecided += n
+		return
+	}
+	for i := range v.By {
+		if v.By[i].Name == by.String() {
+			v.By[i].Responses += n
+			v.By[i].Bytes += bytes
+			return
+		}
+	}
+	v.By = append(v.By, Count{by.String(), n, bytes})
+}
+
+func (t *tally) end() {
+	v := t.v
+	sorted(v.By)
+	if n := v.Hits + v.Revalidated + v.Misses; n > 0 {
+		r := float64(v.Hits) / float64(n)
+		v.HitRate = &r
+	}
+	saved := t.bytes[httpfresh.Hit] + t.bytes[httpfresh.Revalidated]
+	if all := saved + t.bytes[httpfresh.Miss]; all > 0 {
+		r := float64(saved) / float64(all)
+		v.ByteHitRate = &r
+	}
+	if t.hit.Count() > 0 {
+		d := events.Duration(t.hit.Median())
+		v.HitTime = &d
+	}
+	if t.miss.Count() > 0 {
+		d := events.Duration(t.miss.Median())
+		v.MissTime = &d
+	}
+}
+
+// filter shows what the two said, and what the server asked upstream.
+func (p *pair) filter() string {
+	var b []byte
+	if p.rest {
+		return "http || http2 || http3"
+	}
+	between := func(x, y events.Addr) {
+		for i, a := range []events.Addr{x, y} {
+			if i > 0 {
+				b = append(b, " && "...)
+			}
+			if ip := a.IP(); ip.Is4() {
+				b = append(b, "ip.addr == "...)
+				b = ip.AppendTo(b)
+			} else {
+				b = append(b, "ipv6.addr == "...)
+				b = ip.AppendTo(b)
+			}
+		}
+	}
+	upstream := p.upstream != events.Addr{}
+	if upstream {
+		b = append(b, "(("...)
+	}
+	between(p.client, p.site.Server)
+	if upstream {
+		b = append(b, ") || ("...)
+		between(p.site.Server, p.upstream)
+		b = append(b, "))"...)
+	}
+	var names []string
+	for i, n := range []string{"http", "http2", "http3"} {
+		if p.versions>>i&1 == 1 {
+			names = append(names, n)
+		}
+	}
+	switch len(names) {
+	case 0:
+		b = append(b, " && http"...)
+	case 1:
+		b = append(append(b, " && "...), names[0]...)
+	default:
+		b = append(append(append(b, " && ("...), strings.Join(names, " || ")...), ')')
+	}
+	return string(b)
+}

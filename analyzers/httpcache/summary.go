@@ -1,0 +1,158 @@
+package httpcache
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/wiretale/wiretale/analyzers"
+	"github.com/wiretale/wiretale/events"
+)
+
+const (
+	shownRows = 10
+	keptRows  = 1000
+	// What was fetched in vain is worth a finding from here on.
+	wasteBytes = 10_000
+)
+
+type summary struct {
+	rows     *analyzers.Top[line]
+	findings *analyzers.Top[analyzers.Finding]
+
+	count                    int
+	requests                 uint64
+	hits, revalidated        uint64
+	misses, notDecided       uint64
+	conditional, notModified uint64
+	needless, unkept         uint64
+	needlessBytes            int64
+	unkeptBytes              int64
+}
+
+type line struct {
+	key string
+	*Cache
+}
+
+func newSummary() *summary {
+	return &summary{
+		rows: analyzers.NewTop(keptRows, func(a, b line) int {
+			return cmp.Or(cmp.Compare(b.Hits+b.Revalidated+b.Misses, a.Hits+a.Revalidated+a.Misses), cmp.Compare(b.Requests, a.Requests), cmp.Compare(a.key, b.key), slices.Compare(a.Frames, b.Frames))
+		}),
+		findings: analyzers.NewTop(shownRows, analyzers.CompareFindings),
+	}
+}
+
+func (s *summary) Add(r *analyzers.Row) {
+	v, ok := r.Value.(*Cache)
+	if !ok {
+		return
+	}
+	s.count++
+	s.rows.Add(line{r.Key, v})
+	s.requests += v.Requests
+	s.hits += v.Hits
+	s.revalidated += v.Revalidated
+	s.misses += v.Misses
+	s.notDecided += v.NotDecided
+	o := &v.Own
+	s.conditional += o.Conditional
+	s.notModified += o.Revalidated
+	s.needless += o.Needless
+	s.needlessBytes += o.NeedlessBytes
+	s.unkept += o.Unkept
+	s.unkeptBytes += o.UnkeptBytes
+	if o.NeedlessBytes >= wasteBytes {
+		s.find(v, analyzers.Warn, o.NeedlessTime, o.NeedlessFrames, "%s fetched %s from %s again, %s in %s, that it had and that was still fresh", v.Client, analyzers.CountOf(int64(o.Needless), "object"), v.Origin, analyzers.BytesText(o.NeedlessBytes), analyzers.DurationText(o.NeedlessTime))
+	}
+	if o.UnkeptBytes >= wasteBytes {
+		s.find(v, analyzers.Warn, o.UnkeptTime, o.UnkeptFrames, "%s fetched %s from %s again unchanged, %s in %s, because it may not be kept (%s)", v.Client, analyzers.CountOf(int64(o.Unkept), "object"), v.Origin, analyzers.BytesText(o.UnkeptBytes), analyzers.DurationText(o.UnkeptTime), reasons(v.Refusals))
+	}
+	if v.Stale > 0 {
+		s.find(v, analyzers.Note, 0, v.Frames, "the cache at %s gave %s of %s after their lifetime was over", v.Server, analyzers.CountOf(int64(v.Stale), "response"), v.Origin)
+	}
+	if v.Contradicted > 0 {
+		s.find(v, analyzers.Note, 0, v.Frames, "the cache at %s said of %s that they were hits, and had asked %s before", v.Server, analyzers.CountOf(int64(v.Contradicted), "response"), v.Origin)
+	}
+}
+
+func (s *summary) find(v *Cache, sev analyzers.Severity, lost events.Duration, frames []uint64, format string, args ...any) {
+	s.findings.Add(analyzers.Finding{Severity: sev, Weight: lost.Std().Seconds(), Text: fmt.Sprintf(format, args...), Frames: frames, Filter: v.Filter})
+}
+
+func reasons(cs []Count) string {
+	var out []string
+	for _, c := range cs {
+		out = append(out, c.Name)
+	}
+	return strings.Join(out, ", ")
+}
+
+func (s *summary) Section(full bool) analyzers.Section {
+	if s.count == 0 {
+		return analyzers.Section{}
+	}
+	out := analyzers.Section{
+		Title: "HTTP caches",
+		Columns: []analyzers.Column{{Name: "client"}, {Name: "server"}, {Name: "origin"}, {Name: "requests", Right: true}, {Name: "hits", Right: true}, {Name: "revalidated", Right: true},
+			{Name: "misses", Right: true}, {Name: "undecided", Right: true}, {Name: "hit rate", Right: true}, {Name: "a hit", Right: true}, {Name: "a miss", Right: true},
+			{Name: "304", Right: true}, {Name: "in vain", Right: true}, {Name: "evidence"}},
+		Findings: s.findings.Kept(),
+	}
+	num := func(n uint64) string { return analyzers.CountText(int64(n)) }
+	var lead []string
+	if decided := s.hits + s.revalidated + s.misses; decided > 0 {
+		lead = append(lead, fmt.Sprintf("%s of %s were hits of caches on the way, %s revalidated", analyzers.PercentText(int64(s.hits), int64(decided)), analyzers.CountOf(int64(decided), "request"), num(s.revalidated)))
+		if s.notDecided > 0 {
+			lead = append(lead, num(s.notDecided)+" undecided")
+		}
+	} else {
+		lead = append(lead, fmt.Sprintf("%s, and nothing shows a cache on the way", analyzers.CountOf(int64(s.requests), "answered request")))
+	}
+	if s.conditional > 0 {
+		lead = append(lead, fmt.Sprintf("clients validated %s of their own, %s not modified", num(s.conditional), num(s.notModified)))
+	}
+	if n := s.needless + s.unkept; n > 0 {
+		lead = append(lead, fmt.Sprintf("%s fetched in vain (%s)", num(n), analyzers.BytesText(s.needlessBytes+s.unkeptBytes)))
+	}
+	out.Lead = strings.Join(lead, "; ") + "."
+	kept := s.rows.Kept()
+	if !full {
+		kept = kept[:min(len(kept), shownRows)]
+	}
+	for _, v := range kept {
+		decided := int64(v.Hits + v.Revalidated + v.Misses)
+		server := v.Server
+		if v.Cache.Cache != "" {
+			server += " (" + v.Cache.Cache + ")"
+		}
+		var by []string
+		for _, c := range v.By {
+			by = append(by, c.Name)
+		}
+		if by == nil {
+			by = []string{"–"}
+		}
+		// Without a cache on the way, its figures would be zeros that say
+		// nothing.
+		shared := func(n uint64) string {
+			if decided == 0 {
+				return "–"
+			}
+			return num(n)
+		}
+		out.Rows = append(out.Rows, []string{cmp.Or(v.Client, v.key), server, cmp.Or(v.Origin, "–"), num(v.Requests), shared(v.Hits), shared(v.Revalidated), shared(v.Misses), num(v.NotDecided),
+			analyzers.PercentText(int64(v.Hits), decided), span(v.HitTime), span(v.MissTime), num(v.Own.Revalidated), analyzers.BytesText(v.Own.NeedlessBytes + v.Own.UnkeptBytes), strings.Join(by, ", ")})
+	}
+	out.More = s.rows.Count() - len(kept)
+	return out
+}
+
+func span(d *events.Duration) string {
+	if d == nil {
+		return "–"
+	}
+	return analyzers.DurationText(*d)
+}
