@@ -1,0 +1,159 @@
+package btpeers
+
+import "github.com/wiretale/wiretale/events"
+
+// What is said in a message, as far as it matters here.
+type What uint8
+
+// The messages, and the end of a connection.
+const (
+	Handshake What = iota
+	Choke
+	Unchoke
+	Interested
+	NotInterested
+	Have
+	Bitfield
+	HaveAll
+	HaveNone
+	Request
+	Block
+	Cancel
+	Reject
+	Other
+	Closed
+)
+
+// Moment is a message at one of its ends. Both ends have one for each message:
+// when it was sent, and when it came.
+//
+// A capture point sees a message some time after it left, and some time before
+// it came. Half of the round trip of the handshake of TCP is this time, so
+// that what a peer knew when it decided can be told from a capture made far
+// from it.
+type Moment struct {
+	At    events.Time // at that end
+	Time  events.Time // at the capture point
+	Frame uint64
+	Conn  *Conn
+	Side  events.Dir // at whose end
+	Sent  bool
+	What  What
+
+	Piece, Begin, Length uint32 // Have, Request, Block, Cancel, Reject
+	Bits                 string // Bitfield: hex
+	Torn                 bool   // some of its bytes were lost
+
+	seq uint64
+}
+
+// Peer is who is at that end.
+func (m *Moment) Peer() *Peer { return m.Conn.Sides[m.Side].Peer }
+
+// Other is who is at the other end.
+func (m *Moment) Other() *Peer { return m.Conn.Sides[m.Side.Other()].Peer }
+
+var whats = map[string]What{
+	"choke": Choke, "unchoke": Unchoke, "interested": Interested, "not_interested": NotInterested,
+	"have": Have, "bitfield": Bitfield, "have_all": HaveAll, "have_none": HaveNone,
+	"request": Request, "piece": Block, "cancel": Cancel, "reject": Reject,
+}
+
+func (t *Table) message(e *events.Event, c *Conn, b *events.BitTorrentMessage) {
+	w, ok := whats[b.Type]
+	if !ok {
+		w = Other
+	}
+	m := Moment{What: w, Bits: b.Pieces, Torn: !b.Complete}
+	if b.Piece != nil {
+		m.Piece = *b.Piece
+	}
+	if b.Begin != nil {
+		m.Begin = *b.Begin
+	}
+	if b.Length != nil {
+		m.Length = *b.Length
+	}
+	switch {
+	case w == Have && b.Piece == nil, w == Bitfield && b.Pieces == "", w >= Request && w <= Reject && b.Begin == nil:
+		m.What = Other // torn: what it says is not known
+	}
+	t.both(e, c, e.From, m)
+}
+
+// haste is how much earlier a message is taken to have come than the round trip
+// says. That is half the round trip plus the time in which the handshake was
+// answered, and what peers do mostly follows at once from what just came: so
+// what came at the same moment goes first. An end that is no further away than
+// this is where the capture was made.
+const haste = events.Duration(1e6)
+
+// both makes the moments of a message.
+func (t *Table) both(e *events.Event, c *Conn, from events.Dir, m Moment) {
+	m.Time, m.Frame, m.Conn = e.Time, e.Pos.Frame, c
+	m.Side, m.Sent = from, true
+	m.At = e.Time.Add(-c.Sides[from].Half)
+	t.heap.push(m)
+	m.Side, m.Sent = from.Other(), false
+	m.At = e.Time
+	if half := c.Sides[from.Other()].Half; half > 0 {
+		m.At = e.Time.Add(half - haste)
+	}
+	t.heap.push(m)
+}
+
+// heap gives moments in the order of At, those of one time as they came.
+type heap struct {
+	list []Moment
+	seq  uint64
+}
+
+func (h *heap) len() int { return len(h.list) }
+
+func (h *heap) less(i, j int) bool {
+	a, b := &h.list[i], &h.list[j]
+	return a.At < b.At || a.At == b.At && a.seq < b.seq
+}
+
+func (h *heap) push(m Moment) {
+	h.seq++
+	m.seq = h.seq
+	h.list = append(h.list, m)
+	for i := len(h.list) - 1; i > 0; {
+		up := (i - 1) / 2
+		if !h.less(i, up) {
+			break
+		}
+		h.list[i], h.list[up] = h.list[up], h.list[i]
+		i = up
+	}
+}
+
+// until tells all moments before t.
+func (h *heap) until(t events.Time, do func(*Moment)) {
+	for len(h.list) > 0 && h.list[0].At < t {
+		h.pop(do)
+	}
+}
+
+func (h *heap) pop(do func(*Moment)) {
+	m := h.list[0]
+	n := len(h.list) - 1
+	h.list[0] = h.list[n]
+	h.list[n] = Moment{}
+	h.list = h.list[:n]
+	for i := 0; ; {
+		least := i
+		for k := 2*i + 1; k <= 2*i+2 && k < n; k++ {
+			if h.less(k, least) {
+				least = k
+			}
+		}
+		if least == i {
+			break
+		}
+		h.list[i], h.list[least] = h.list[least], h.list[i]
+		i = least
+	}
+	do(&m)
+}
