@@ -22,5 +22,14 @@ var areas = [...]string{
 	Mix:        "streaming, mix",
 }
 
+// Areas yields every area, in order.
+func Areas(yield func(Area) bool) {
+	for a := range areas {
+		if !yield(Area(a)) {
+			return
+		}
+	}
+}
+
 // String is the name of the area, as the report shows it.
 func (a Area) String() string { return areas[a] }

@@ -110,6 +110,11 @@ func (c *Coverage) Event(e *events.Event) {
 	}
 }
 
+// Limit takes a row that says that a question reached a limit.
+func (c *Coverage) Limit(question string, l *analyzers.LimitReached) {
+	c.limits.add(l.Limit+" of "+question, 0)
+}
+
 // wherefrom names a flow of unknown protocol: "tcp/9999".
 func wherefrom(e *events.Event) string {
 	switch e.Flow.Proto {

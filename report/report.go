@@ -38,8 +38,9 @@ type Options struct {
 // defaultHeight is a screen where nobody says how high it is.
 const defaultHeight = 40
 
-// Text writes the report that a person reads: findings first, worst first,
-// then a part for each question, then what was not decoded.
+// Text writes the report that a person reads: a line for each area, findings,
+// worst first, then a part for each question, then what was not decoded. On one
+// screen a question of an area that has its line is shown for its table only.
 func Text(w io.Writer, c *Capture, cov *Coverage, sections []analyzers.Section, o Options) error {
 	p := page{paint: painter(o.Color), o: o}
 	if o.Height == 0 {
@@ -54,12 +55,21 @@ func Text(w io.Writer, c *Capture, cov *Coverage, sections []analyzers.Section, 
 	}
 	rest := p.labelled(cov.notDecoded(c, names))
 	found := findings(sections)
-	plan := p.plan(len(rest), found, sections)
+	areas := areaLines(sections)
+	p.tablesOnly = len(areas) > 0 && !o.Full
+	besides := len(rest)
+	if len(areas) > 0 {
+		besides += 1 + len(areas)
+	}
+	plan := p.plan(besides, found, sections)
 
 	p.header(c)
+	p.areas(areas)
 	p.findings(found, plan.findings)
 	for i := range sections {
-		p.section(&sections[i], plan.rows[i])
+		if plan.rows[i] > 0 || !p.tablesOnly {
+			p.section(&sections[i], plan.rows[i])
+		}
 	}
 	p.blank()
 	p.notDecoded(rest)
@@ -75,6 +85,8 @@ type page struct {
 	buf   []byte
 	tight bool // the screen is small: leads are cut, not wrapped
 	led   bool // the last part had no table: such are set without a blank line between them
+	// tablesOnly: questions without a table are left to the lines of the areas.
+	tablesOnly bool
 }
 
 // line ends the line that was begun.
@@ -126,8 +138,9 @@ type layout struct {
 
 // plan shares the lines of the screen out: about half of what is free to the
 // findings, a few rows to the tables as long as there is room, what is left to
-// these tables in turn.
-func (p *page) plan(rest int, found []analyzers.Finding, sections []analyzers.Section) layout {
+// these tables in turn. besides are the lines of areas and of what was not
+// decoded.
+func (p *page) plan(besides int, found []analyzers.Finding, sections []analyzers.Section) layout {
 	l := layout{findings: len(found), rows: make([]int, len(sections))}
 	if p.o.Full {
 		for i := range sections {
@@ -137,11 +150,14 @@ func (p *page) plan(rest int, found []analyzers.Finding, sections []analyzers.Se
 	}
 	// The header, three titles or blank lines about the findings, a blank line
 	// and a title before what was not decoded, and the last line.
-	fixed := p.o.Height - 1 - 3 - 2 - 1 - rest
-	free := fixed - p.leads(sections)
-	if free < 12 {
-		p.tight = true
-		free = fixed - p.leads(sections)
+	fixed := p.o.Height - 1 - 3 - 2 - 1 - besides
+	free := fixed
+	if !p.tablesOnly {
+		free -= p.leads(sections)
+		if free < 12 {
+			p.tight = true
+			free = fixed - p.leads(sections)
+		}
 	}
 	most := max(free/2, 4)
 	for i := range found {
@@ -154,14 +170,14 @@ func (p *page) plan(rest int, found []analyzers.Finding, sections []analyzers.Se
 	const few = 3
 	for _, i := range byFindings(sections) {
 		l.rows[i] = min(len(sections[i].Rows), few)
-		if l.tables() > free {
+		if p.tables(&l, sections) > free {
 			l.rows[i] = 0
 		}
 	}
 	for more := true; more; {
 		more = false
 		for i := range sections {
-			if l.rows[i] > 0 && l.rows[i] < len(sections[i].Rows) && l.tables() < free {
+			if l.rows[i] > 0 && l.rows[i] < len(sections[i].Rows) && p.tables(&l, sections) < free {
 				l.rows[i]++
 				more = true
 			}
@@ -174,18 +190,28 @@ func (p *page) plan(rest int, found []analyzers.Finding, sections []analyzers.Se
 func (p *page) leads(sections []analyzers.Section) int {
 	n := 0
 	for i := range sections {
-		// With rows left out, the title is longer.
-		rows := len(sections[i].Rows)
-		n += max(len(p.lead(&sections[i], rows)), len(p.lead(&sections[i], min(rows-1, 10))))
+		n += p.leadLines(&sections[i])
 	}
 	return n
 }
 
+func (p *page) leadLines(s *analyzers.Section) int {
+	// With rows left out, the title is longer.
+	rows := len(s.Rows)
+	return max(len(p.lead(s, rows)), len(p.lead(s, min(rows-1, 10))))
+}
+
 // tables is how many lines the tables and the blank lines between the sections
-// take.
-func (l *layout) tables() int {
+// take, and their leads where only sections with a table are shown.
+func (p *page) tables(l *layout, sections []analyzers.Section) int {
 	n, led := 0, false
-	for _, rows := range l.rows {
+	for i, rows := range l.rows {
+		if p.tablesOnly {
+			if rows == 0 {
+				continue
+			}
+			n += p.leadLines(&sections[i])
+		}
 		if rows > 0 {
 			n += rows + 1 // its head
 		}

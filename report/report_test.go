@@ -120,6 +120,10 @@ func TestTextFitsTheScreen(t *testing.T) {
 			for _, rows := range []int{0, 1, 3, 50} {
 				for _, more := range []int{0, 30} {
 					s := sections(rows)
+					for i := range s {
+						s[i].Area = analyzers.Area(i * (h % 3)) // sometimes one area, sometimes three
+						s[i].Brief = "as much as can be said of it in a line"
+					}
 					for i := range more {
 						s[2].Findings = append(s[2].Findings, analyzers.Finding{Severity: analyzers.Warn, Text: fmt.Sprint("finding ", i), Filter: "tcp"})
 					}

@@ -78,6 +78,7 @@ func (s *summary) Section(full bool) analyzers.Section {
 	case decided == 0:
 		out.Lead = fmt.Sprintf("Undecided: %s, and nothing tells hits from misses.", analyzers.CountOf(int64(s.questions), "answered question"))
 	default:
+		out.Brief = analyzers.PercentText(int64(s.hits), int64(decided)) + " from caches"
 		out.Lead = fmt.Sprintf("%s of %s answered from caches", analyzers.PercentText(int64(s.hits), int64(decided)), analyzers.CountOf(int64(decided), "question"))
 		if s.saved > 0 {
 			out.Lead += ", which saved " + analyzers.DurationText(s.saved)

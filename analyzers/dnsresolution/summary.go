@@ -97,6 +97,7 @@ func (s *summary) Section(full bool) analyzers.Section {
 		}
 		out.Lead = fmt.Sprintf("%s with queries of the resolver: %s; %s", analyzers.CountOf(int64(n), "resolution"), strings.Join(parts, ", "), analyzers.CountOf(int64(s.trips), "round trip"))
 		if s.totals.Count() > 0 {
+			out.Brief = fmt.Sprintf("%s of resolvers, median %s", analyzers.CountOf(int64(n), "resolution"), analyzers.DurationText(events.Duration(s.totals.Median())))
 			out.Lead += fmt.Sprintf(", median %s, longest %s", analyzers.DurationText(events.Duration(s.totals.Median())), analyzers.DurationText(events.Duration(s.totals.Max())))
 		}
 		out.Lead += "."

@@ -120,6 +120,7 @@ func (s *summary) Section(full bool) analyzers.Section {
 	kept := s.rows.Kept()
 	for i, l := range kept {
 		if i < shownRows && (l.severity > analyzers.Note || l.Special == "") {
+			out.Brief = "suspicions: " + strings.Join(parts, ", ")
 			out.Findings = append(out.Findings, analyzers.Finding{Severity: l.severity, Text: l.text, Frames: l.Frames, Filter: l.Filter})
 		}
 	}

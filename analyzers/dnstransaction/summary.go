@@ -161,6 +161,7 @@ func (s *summary) Add(r *analyzers.Row) {
 func (s *summary) Section(full bool) analyzers.Section {
 	out := analyzers.Section{
 		Title: "DNS transactions",
+		Brief: s.brief(),
 		Lead:  s.lead(),
 		Columns: []analyzers.Column{{Name: "query"}, {Name: "from"}, {Name: "to"}, {Name: "fate"}, {Name: "retries", Right: true},
 			{Name: "time", Right: true}, {Name: "frame", Right: true}, {Name: "filter"}},
@@ -212,14 +213,26 @@ func fate(v *Transaction) string {
 	return w
 }
 
+// brief are the main figures, "" where no unicast query was captured.
+func (s *summary) brief() string {
+	if s.queries == 0 {
+		return ""
+	}
+	text := fmt.Sprintf("%s of %s queries answered", analyzers.CountText(int64(s.answered)), analyzers.CountText(int64(s.queries)))
+	if s.answered > 0 {
+		text += ", median " + analyzers.DurationText(events.Duration(s.latencies.Median()))
+	}
+	return text
+}
+
 func (s *summary) lead() string {
 	var b strings.Builder
 	if s.queries == 0 {
 		b.WriteString("No unicast DNS query was captured")
 	} else {
-		fmt.Fprintf(&b, "%s of %s queries answered", analyzers.CountText(int64(s.answered)), analyzers.CountText(int64(s.queries)))
+		b.WriteString(s.brief())
 		if s.answered > 0 {
-			fmt.Fprintf(&b, ", median %s, p95 %s", analyzers.DurationText(events.Duration(s.latencies.Median())), analyzers.DurationText(events.Duration(s.latencies.Percentile(95))))
+			b.WriteString(", p95 " + analyzers.DurationText(events.Duration(s.latencies.Percentile(95))))
 		}
 		if s.unanswered > 0 {
 			fmt.Fprintf(&b, "; %s unanswered", analyzers.CountText(int64(s.unanswered)))

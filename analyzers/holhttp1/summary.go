@@ -77,6 +77,7 @@ func (s *summary) Section(full bool) analyzers.Section {
 	}
 	switch {
 	case s.responses.Count() > 0:
+		out.Brief = fmt.Sprintf("%s waited behind others (HTTP/1), %s in all", analyzers.CountOf(int64(s.responses.Count()), "response"), d(s.waited))
 		out.Lead = fmt.Sprintf("%s waited behind earlier ones on their connection, %s in all", analyzers.CountOf(int64(s.responses.Count()), "response"), d(s.waited))
 	default:
 		out.Lead = "No response of HTTP/1 is known to have waited behind another"

@@ -104,6 +104,7 @@ func (s *summary) Section(full bool) analyzers.Section {
 		Findings: s.findings(),
 	}
 	if n := s.streams.Count(); n > 0 {
+		out.Brief = fmt.Sprintf("%s shared connections (HTTP/2)", analyzers.CountOf(int64(n), "response"))
 		out.Lead = fmt.Sprintf("%s of HTTP/2 shared a connection with others; waits: %s by the server's order, %s by flow control, %s by TCP losses of others, %s by HPACK",
 			analyzers.CountOf(int64(n), "response"), d(s.waited[0]), d(s.waited[1]), d(s.waited[2]), d(s.waited[3]))
 	} else {

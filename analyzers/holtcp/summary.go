@@ -82,6 +82,9 @@ func (s *summary) Section(full bool) analyzers.Section {
 	}
 	out.Lead = fmt.Sprintf("%s of bytes on %s of TCP flows waited behind a hole, %s in all",
 		analyzers.CountOf(int64(s.count), "range"), analyzers.CountOf(int64(s.rows.Count()), "side"), ms(s.stalled))
+	if s.count > 0 {
+		out.Brief = ms(s.stalled) + " behind holes"
+	}
 	if s.messages > 0 {
 		out.Lead += fmt.Sprintf("; held up were %s, %s by bytes of others and %s by their own", analyzers.CountOf(int64(s.messages), "response"), ms(s.other), ms(s.own))
 	}

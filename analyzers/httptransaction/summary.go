@@ -103,6 +103,7 @@ func (s *summary) Add(r *analyzers.Row) {
 func (s *summary) Section(full bool) analyzers.Section {
 	out := analyzers.Section{
 		Title: "HTTP transactions",
+		Brief: s.brief(),
 		Lead:  s.lead(),
 		Columns: []analyzers.Column{{Name: "request"}, {Name: "status"}, {Name: "bytes", Right: true}, {Name: "connect", Right: true},
 			{Name: "send", Right: true}, {Name: "blocked", Right: true}, {Name: "wait", Right: true}, {Name: "receive", Right: true},
@@ -139,6 +140,18 @@ func text(d *events.Duration) string {
 }
 
 func count(n int) string { return analyzers.CountText(int64(n)) }
+
+// brief are the main figures, "" where no request was captured.
+func (s *summary) brief() string {
+	if s.requests == 0 {
+		return ""
+	}
+	text := fmt.Sprintf("%s of %s requests complete", count(s.complete), count(s.requests))
+	if s.waits.Count() > 0 {
+		text += fmt.Sprintf(", first byte after %s (median)", analyzers.DurationText(events.Duration(s.waits.Median())))
+	}
+	return text
+}
 
 func (s *summary) lead() string {
 	if s.requests == 0 {

@@ -134,8 +134,10 @@ func (s *summary) Section(full bool) analyzers.Section {
 		out.Lead = "No TCP payload in this capture."
 		return out
 	case s.retransmitted.Segments == 0 && s.reordered == 0 && s.never == 0:
+		out.Brief = analyzers.BytesText(s.bytes) + " over TCP, nothing lost"
 		out.Lead = fmt.Sprintf("%s over TCP, nothing sent again, nothing lost.", analyzers.BytesText(s.bytes))
 	default:
+		out.Brief = fmt.Sprintf("%s over TCP, %s sent again", analyzers.BytesText(s.bytes), analyzers.PercentText(s.retransmitted.Bytes, s.bytes))
 		out.Lead = fmt.Sprintf("%s over TCP; %s sent again (%s of the bytes), %s; %s out of order; %s never seen",
 			analyzers.BytesText(s.bytes), plural(s.retransmitted.Segments, "segment"), analyzers.PercentText(s.retransmitted.Bytes, s.bytes),
 			plural(s.timeouts, "time-out"), plural(s.reordered, "segment"), analyzers.BytesText(s.never))

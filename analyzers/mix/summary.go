@@ -66,7 +66,7 @@ func (s *summary) Section(full bool) analyzers.Section {
 		return out
 	}
 	all := s.time.Kept()[0]
-	out.Lead = fmt.Sprintf("%s in %s packets of %s flows", analyzers.BytesText(int64(all.WireBytes)), analyzers.CountText(int64(all.Packets)), analyzers.CountText(int64(all.Flows)))
+	out.Lead = fmt.Sprintf("%s in %s of %s", analyzers.BytesText(int64(all.WireBytes)), analyzers.CountOf(int64(all.Packets), "packet"), analyzers.CountOf(int64(all.Flows), "flow"))
 	var parts []string
 	for _, c := range s.categories.Kept()[:min(s.categories.Count(), leadCategories)] {
 		parts = append(parts, fmt.Sprintf("%s %s", c.Name, percent(c, all)))
@@ -78,7 +78,8 @@ func (s *summary) Section(full bool) analyzers.Section {
 			})
 		}
 	}
-	out.Lead += ": " + strings.Join(parts, ", ") + "."
+	out.Brief = strings.Join(parts, ", ")
+	out.Lead += ": " + out.Brief + "."
 	list := func(t *analyzers.Top[Value], short int) {
 		kept := t.Kept()
 		if !full {

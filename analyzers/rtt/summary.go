@@ -94,7 +94,8 @@ func (s *summary) Section(full bool) analyzers.Section {
 	}
 	out.Lead = fmt.Sprintf("%s samples on %s sides of TCP flows", analyzers.CountText(int64(s.samples)), analyzers.CountText(int64(s.rows.Count())))
 	if n := s.totals.Count(); n > 0 {
-		out.Lead += fmt.Sprintf("; end to end at best %s (median of %s flows), %s to %s", ms(events.Duration(s.totals.Median())), analyzers.CountText(int64(n)), ms(events.Duration(s.totals.Min())), ms(events.Duration(s.totals.Max())))
+		out.Brief = fmt.Sprintf("round trip %s (median of %s)", ms(events.Duration(s.totals.Median())), analyzers.CountOf(int64(n), "flow"))
+		out.Lead += fmt.Sprintf("; end to end at best %s (median of %s), %s to %s", ms(events.Duration(s.totals.Median())), analyzers.CountOf(int64(n), "flow"), ms(events.Duration(s.totals.Min())), ms(events.Duration(s.totals.Max())))
 		for _, w := range []string{"client", "server", "middle"} {
 			if 2*s.vantages[w] > int(n) {
 				out.Lead += map[string]string{"client": "; captured at the clients", "server": "; captured at the servers", "middle": "; captured between the ends"}[w]
