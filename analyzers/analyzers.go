@@ -56,6 +56,9 @@ type Options struct {
 	Limits *events.Limits
 	// AccessLink is for http.cache.whatif.
 	AccessLink AccessLink
+	// TrustAnchors are for dnssec: zone-file lines of DS and DNSKEY records,
+	// read by dnssec.ParseAnchors; none: those of the root.
+	TrustAnchors []string
 }
 
 // Question is one analysis: the value that analyzers/all lists.

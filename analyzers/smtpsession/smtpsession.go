@@ -16,6 +16,7 @@ import (
 // Question is smtp.session.
 var Question = analyzers.Question{
 	Name: "smtp.session",
+	Area: analyzers.Mail,
 	Doc:  "each SMTP connection: phases, round trips, encryption, envelopes, refusals",
 	New: func(o analyzers.Options) analyzers.Runner {
 		return analyzers.Runs("smtp.session", o, &fold{pending: max(o.Limits.FoldPending, 1)})
@@ -44,9 +45,8 @@ func (*fold) Over(e *events.Event) bool {
 
 // state of one connection.
 type state struct {
-	conn  session.Conn
-	talk  *talk // nil: nothing was said in clear
-	frame uint64
+	conn session.Conn
+	talk *talk // nil: nothing was said in clear
 }
 
 // talk is what was said in clear.

@@ -135,6 +135,7 @@ func (s *summary) Section(full bool) analyzers.Section {
 		Columns: []analyzers.Column{{Name: "client"}, {Name: "server"}, {Name: "accepted", Right: true}, {Name: "refused", Right: true}, {Name: "STARTTLS"},
 			{Name: "round trips", Right: true}, {Name: "RTT", Right: true}, {Name: "took", Right: true}, {Name: "closed"}, {Name: "filter"}},
 	}
+	out.Brief = fmt.Sprintf("SMTP: %s of %s messages accepted", analyzers.CountText(int64(s.accepted)), analyzers.CountText(int64(s.transactions)))
 	if s.beyond > 0 {
 		out.Lead += fmt.Sprintf(" What servers offered is compared for the first %s servers only (%s are not).", analyzers.CountText(keptServers), analyzers.CountOf(int64(s.beyond), "session"))
 	}

@@ -39,7 +39,9 @@ type Config struct {
 	// borrowed until it returns. It runs beside Events.
 	Questions  []analyzers.Question
 	AccessLink analyzers.AccessLink // for http.cache.whatif
-	Rows       func(rows []analyzers.Row) error
+	// TrustAnchors are for dnssec; none: those of the root.
+	TrustAnchors []string
+	Rows         func(rows []analyzers.Row) error
 
 	// Start is called once, before all others, with the time of the first
 	// packet: from it relative times are counted, as in Wireshark.
@@ -84,7 +86,7 @@ func Run(ctx context.Context, c Config) (Stats, error) {
 	want := c.Want
 	var engine analyzers.Engine
 	if len(c.Questions) > 0 {
-		engine = analyzers.NewSerial(c.Questions, analyzers.Options{Limits: &c.Limits, AccessLink: c.AccessLink})
+		engine = analyzers.NewSerial(c.Questions, analyzers.Options{Limits: &c.Limits, AccessLink: c.AccessLink, TrustAnchors: c.TrustAnchors})
 		want = want.Or(engine.Want())
 	}
 	d, workers := flows.NewDispatcher(&flows.Config{
