@@ -7,18 +7,20 @@ import (
 	"time"
 
 	"github.com/wiretale/wiretale/internal/rerun"
+	"github.com/wiretale/wiretale/internal/rerun/web"
 	"github.com/wiretale/wiretale/replay"
 	"github.com/wiretale/wiretale/report"
 )
 
 // rerunFlags are those of replay --from.
 type rerunFlags struct {
-	from  string
-	think time.Duration
+	from, as string
+	think    time.Duration
 }
 
 func (r *rerunFlags) define(c *call) {
-	c.flags.StringVar(&r.from, "from", "", "play the exchanges of this capture `file` again: DNS, HTTP/1, SMTP, POP3, IMAP without literals, commands of FTP; bodies are made up")
+	c.flags.StringVar(&r.from, "from", "", "play the exchanges of this capture `file` again: DNS, HTTP, SMTP, POP3, IMAP, FTP; bodies are made up")
+	c.flags.StringVar(&r.as, "as", "", "with --from: play all HTTP with a reference client and server over this `version`: http1, http2, http3")
 	c.flags.DurationVar(&r.think, "max-think", rerun.MaxThink, "with --from: the longest time that a host thinks")
 }
 
@@ -27,14 +29,20 @@ func (r *replayFlags) fromCapture(c *call) error {
 	switch {
 	case len(c.args) != 0:
 		return usagef("--from FILE goes without a scenario")
-	case r.compare || r.onto != "" || r.o.TLS:
-		return usagef("--from goes without --compare, --onto and --tls")
+	case r.compare || r.onto != "":
+		return usagef("--from goes without --compare and --onto")
+	case r.o.TLS && r.rerun.as == "":
+		return usagef("--from with --tls wants --as: http1, http2 or http3")
 	case r.rerun.think <= 0:
 		return usagef("--max-think %s: want more than 0", r.rerun.think)
 	case r.capture == "-":
 		return usagef("--from prints a table to standard output: give -w a file")
 	}
-	before, err := rerun.Read(c.ctx, r.rerun.from)
+	as, err := web.ParseVersion(r.rerun.as)
+	if err != nil {
+		return usagef("--as: %v", err)
+	}
+	before, err := rerun.Read(c.ctx, as, r.rerun.from)
 	if err != nil {
 		return err
 	}
@@ -51,7 +59,7 @@ func (r *replayFlags) fromCapture(c *call) error {
 	if err != nil {
 		return err
 	}
-	after, err := rerun.Read(c.ctx, r.capture)
+	after, err := rerun.Read(c.ctx, as, r.capture)
 	if err != nil {
 		return err
 	}

@@ -2,6 +2,7 @@ package rerun
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/wiretale/wiretale/events"
@@ -91,21 +92,28 @@ var secretFields = []string{"authorization", "proxy-authorization", "cookie", "s
 // head is a start line with its fields, in order; secrets are masked.
 func head(line string, fields []events.Header) []byte {
 	b := []byte(line + "\r\n")
-	for _, f := range fields {
-		value := f[1]
+	for _, f := range masked(fields) {
+		b = append(b, f[0]+": "+f[1]+"\r\n"...)
+	}
+	return append(b, "\r\n"...)
+}
+
+// masked is fields with their secrets masked.
+func masked(fields []events.Header) []events.Header {
+	out := slices.Clone(fields)
+	for k, f := range out {
 		for i, name := range secretFields {
 			if !strings.EqualFold(f[0], name) {
 				continue
 			}
 			if i < 2 {
-				value = maskTail(value)
+				out[k][1] = maskTail(f[1])
 			} else {
-				value = maskCookies(value)
+				out[k][1] = maskCookies(f[1])
 			}
 		}
-		b = append(b, f[0]+": "+value+"\r\n"...)
 	}
-	return append(b, "\r\n"...)
+	return out
 }
 
 // maskCookies masks what is behind the first "=" of each piece; of Set-Cookie

@@ -13,7 +13,7 @@ import (
 // mailKey is what must be equal of two mails.
 func mailKey(x *events.MailMessage) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "mail.message %s %d %s %s %s %s %s %d", x.Via, x.Bytes, x.EnvelopeFrom, strings.Join(x.EnvelopeTo, ","), x.From, x.Subject, x.MessageID, len(x.Headers))
+	fmt.Fprintf(&b, "mail.message %s %s %d %s %s %s %s %s %d", x.Via, x.Section, x.Bytes, x.EnvelopeFrom, strings.Join(x.EnvelopeTo, ","), x.From, x.Subject, x.MessageID, len(x.Headers))
 	for _, p := range x.Parts {
 		fmt.Fprintf(&b, " %d:%s:%s:%s:%d", p.Depth, p.ContentType, p.Filename, p.Encoding, p.Bytes)
 	}

@@ -27,7 +27,13 @@ func (c *Conversation) build(e *events.Event) (*Message, Reason) {
 	case *events.SMTPCommand:
 		switch x.Verb {
 		case "BDAT":
-			return nil, Unsupported
+			m := command(truth.SMTPCommand, "", x.Verb, x.Args)
+			c.chunk = append(c.chunk, m)
+			return m, ""
+		case "RSET":
+			if len(c.chunk) > 0 {
+				return nil, Unbuilt // chunks of a message that never came
+			}
 		case "AUTH":
 			return command(truth.SMTPCommand, "", x.Verb, maskTail(x.Args)), ""
 		case "":
@@ -42,7 +48,9 @@ func (c *Conversation) build(e *events.Event) (*Message, Reason) {
 		}
 		return command(truth.FTPCommand, "", x.Verb, x.Args), ""
 	case *events.FTPReply:
-		return reply(truth.FTPReply, x.Code, x.Lines), ""
+		m := reply(truth.FTPReply, x.Code, x.Lines)
+		m.answers = x.CommandFrame
+		return m, ""
 	case *events.POP3Command:
 		c.pop3 = strings.TrimSpace(x.Verb + " " + x.Args)
 		switch x.Verb {
@@ -54,18 +62,20 @@ func (c *Conversation) build(e *events.Event) (*Message, Reason) {
 		return command(truth.POP3Command, "", x.Verb, x.Args), ""
 	case *events.POP3Reply:
 		return c.pop3Reply(x), ""
+	case *events.FTPData:
+		return c.ftpData(e, x)
 	case *events.IMAPCommand:
 		switch {
 		case len(x.Literals) > 0:
-			return nil, Unsupported
+			return c.literalCommand(x)
 		case x.Verb == "LOGIN" || x.Verb == "AUTHENTICATE":
 			return command(truth.IMAPCommand, x.Tag, x.Verb, maskTail(x.Args)), ""
 		}
 		return command(truth.IMAPCommand, x.Tag, x.Verb, x.Args), ""
 	case *events.IMAPResponse:
-		return imapResponse(x)
+		return c.imapResponse(x)
 	case *events.MailMessage:
-		return letter(x)
+		return c.letter(x)
 	}
 	return nil, Unsupported
 }
@@ -120,36 +130,51 @@ func (c *Conversation) pop3Reply(x *events.POP3Reply) *Message {
 		fill: truth.Message{Line: &truth.Line{Status: status, Lines: append([]string{x.Text}, x.Lines...)}}}
 }
 
-// imapResponse is one without literals.
-func imapResponse(x *events.IMAPResponse) (*Message, Reason) {
-	if len(x.Literals) > 0 {
-		return nil, Unsupported
-	}
-	number := ""
-	if x.Number != nil {
-		number = strconv.FormatUint(uint64(*x.Number), 10)
-	}
-	text := join(number, x.Name, x.Text)
-	line := join(x.Tag, x.Status, text)
-	return &Message{Kind: truth.IMAPResponse, Bytes: []byte(line + "\r\n"), key: "imap.response " + line,
-		fill: truth.Message{Line: &truth.Line{Tag: x.Tag, Status: x.Status, Lines: []string{text}}}}, ""
-}
-
 // letter is a mail with the fields of its head, and a made-up body that fills
 // it up to its size. A multipart needs its structure, which is made in parts.
-func letter(x *events.MailMessage) (*Message, Reason) {
-	switch {
-	case !x.Complete || x.Missing > 0:
+// Where other messages carry its bytes it has none itself.
+func (c *Conversation) letter(x *events.MailMessage) (*Message, Reason) {
+	if !x.Complete || x.Missing > 0 {
 		return nil, CutOff
-	case x.Via == "imap":
-		return nil, Unsupported // it is a literal of a response
+	}
+	if x.Via == "imap" {
+		text, _ := section(x)
+		c.mails = append(c.mails, x)
+		return told(x, nil, text), ""
 	}
 	text := mailText(x)
 	if text == nil {
 		return nil, Unbuilt
 	}
-	return &Message{Kind: truth.MailMessage, Bytes: append(stuffed(text), ".\r\n"...), key: mailKey(x),
-		fill: truth.Message{Object: &truth.Object{Name: x.MessageID, Bytes: int64(len(text)), SHA256: sum(text)}}}, ""
+	if len(c.chunk) == 0 {
+		return told(x, append(stuffed(text), ".\r\n"...), text), ""
+	}
+	if !inPieces(c.chunk, text) {
+		return nil, Unbuilt
+	}
+	c.chunk = nil
+	return told(x, nil, text), ""
+}
+
+// told is a mail of that text.
+func told(x *events.MailMessage, bytes, text []byte) *Message {
+	return &Message{Kind: truth.MailMessage, Bytes: bytes, key: mailKey(x),
+		fill: truth.Message{Object: &truth.Object{Name: x.MessageID, Bytes: int64(len(text)), SHA256: sum(text)}}}
+}
+
+// inPieces puts text behind the commands BDAT that announce its pieces
+// (RFC 3030 section 2); false where they are not as long.
+func inPieces(chunks []*Message, text []byte) bool {
+	for _, m := range chunks {
+		size, _, _ := strings.Cut(m.fill.Line.Args, " ")
+		n, err := strconv.Atoi(size)
+		if err != nil || n < 0 || n > len(text) {
+			return false
+		}
+		m.Bytes = append(m.Bytes, text[:n]...)
+		text = text[n:]
+	}
+	return len(text) == 0
 }
 
 // stuffed doubles the dot at the beginning of a line (RFC 5321 section 4.5.2).

@@ -1,19 +1,18 @@
 package rerun
 
 import (
-	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"net"
 	"net/netip"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 
 	"github.com/wiretale/wiretale/events"
+	"github.com/wiretale/wiretale/internal/rerun/web"
 	"github.com/wiretale/wiretale/replay"
 	"github.com/wiretale/wiretale/replay/scenarios"
 	"github.com/wiretale/wiretale/replay/simnet"
@@ -32,11 +31,16 @@ type stage struct {
 
 	between map[[2]netip.Addr]time.Duration // round trips that are not p.RTT
 	cast    map[ends]*role
+	of      map[*Conversation]*role
 	sockets map[netip.AddrPort]*socket
+	mouths  map[netip.AddrPort]*mouth
+	web     *web.Player    // nil: the libraries play nothing
+	wg      sync.WaitGroup // of those who listen
 
 	mu      sync.Mutex
 	closers []func() error
 	over    bool
+	used    map[ends]bool // TCP connections, by the ports that they have
 }
 
 // ends name a conversation as it is played.
@@ -45,60 +49,125 @@ type ends struct{ client, server netip.AddrPort }
 // role is one conversation with what becomes of its messages.
 type role struct {
 	*Conversation
-	start      time.Duration // after the beginning of the run
-	think      time.Duration // at most
-	sent, got  []truth.End   // by index of Messages
-	connection truth.Connection
-	accepted   chan net.Conn
-	boxes      [2]chan []byte // datagrams, by events.Dir of the receiver
+	start     time.Duration // after the beginning of the run
+	think     time.Duration // at most
+	sent, got []truth.End   // by index of Messages
+	// said and heard are closed when a message of TCP was sent and received.
+	said, heard []chan struct{}
+	connection  truth.Connection
+	accepted    chan net.Conn
+	boxes       [2]chan []byte // datagrams, by events.Dir of the receiver
 }
 
 // play runs the script and tells what was said.
 func (s *Script) play(ctx context.Context, p scenarios.Params, think time.Duration, between map[[2]netip.Addr]time.Duration) (*scenarios.Result, error) {
-	roles, limit := s.roles(think)
-	limit += time.Minute
 	longest := p.RTT
 	for _, d := range between {
 		longest = max(longest, min(d, replay.MaxRTT))
 	}
-	limit += time.Duration(len(roles)*20) * longest
-	ctx, cancel := context.WithTimeout(ctx, limit)
+	roles, used, limit := s.roles(think)
+	limit += s.bound(&p, len(roles), longest)
+	ctx, cancel := context.WithTimeoutCause(ctx, limit, fmt.Errorf("rerun: not over after %s", limit.Round(time.Second)))
 	defer cancel()
 	network, err := simnet.New(simnet.Config{Seed: p.Seed, At: p.At, MTU: p.MTU})
 	if err != nil {
 		return nil, err
 	}
-	st := &stage{net: network, hosts: map[netip.Addr]*simnet.Host{}, p: p, patience: 10 * time.Second,
-		between: between, cast: map[ends]*role{}, sockets: map[netip.AddrPort]*socket{}}
+	st := &stage{net: network, hosts: map[netip.Addr]*simnet.Host{}, p: p, patience: 10 * time.Second, between: between, used: used,
+		cast: map[ends]*role{}, of: map[*Conversation]*role{}, sockets: map[netip.AddrPort]*socket{}, mouths: map[netip.AddrPort]*mouth{}}
 	if p.Loss > 0 {
 		st.patience = time.Second + 2*longest + 2*p.Jitter
 	}
 	r := &scenarios.Result{}
-	if err = st.build(roles, r); err == nil {
+	if err = st.build(roles, s.exchanges, r); err == nil && len(s.exchanges) > 0 {
+		err = st.openWeb(s.played(), longest, limit)
+	}
+	if err == nil {
 		stop := context.AfterFunc(ctx, st.closeAll)
 		if err = st.run(ctx, roles); err == nil {
 			err = network.Quiet(ctx, longest+50*time.Millisecond)
 		}
 		stop()
 	}
+	if st.web != nil {
+		st.web.Close()
+	}
 	st.closeAll()
 	if cerr := network.Close(); err == nil {
 		err = cerr
 	}
+	st.wg.Wait()
 	if err != nil {
 		return nil, err
 	}
-	if err := tell(roles, &r.Truth); err != nil {
+	if err := st.tell(roles, &r.Truth); err != nil {
 		return nil, err
+	}
+	if st.web != nil {
+		r.Keys = st.web.Keys()
 	}
 	r.Recording = network.Recording()
 	return r, nil
 }
 
+// bound is longer than the network and this machine can need, beside the
+// thinking of the hosts that are played message by message.
+func (s *Script) bound(p *scenarios.Params, roles int, longest time.Duration) time.Duration {
+	d := time.Minute
+	trips := 20 * roles
+	depth := map[*web.Exchange]int{}
+	deepest := 0
+	for _, x := range s.played() {
+		d += x.Think + x.Ready
+		depth[x] = 1 + max(depth[x.After], depth[x.Behind])
+		deepest = max(deepest, depth[x])
+	}
+	trips += 20 * (deepest + 1)
+	d += time.Duration(trips) * (longest + 2*p.Jitter)
+	if p.Rate > 0 {
+		var bytes int64
+		for _, c := range s.Conversations {
+			for _, m := range c.Messages {
+				bytes += int64(len(m.Bytes))
+			}
+		}
+		for _, x := range s.played() {
+			bytes += int64(len(x.Content) + len(x.Body))
+		}
+		d += time.Duration(float64(bytes) * 8 * 3 / float64(p.Rate) * float64(time.Second))
+	}
+	if p.Loss > 0 {
+		d += time.Minute + time.Duration(deepest+1)*5*time.Second // retransmissions double their distance
+	}
+	return d
+}
+
+// played are the exchanges for the libraries.
+func (s *Script) played() []*web.Exchange {
+	out := make([]*web.Exchange, len(s.exchanges))
+	for i, n := range s.exchanges {
+		out[i] = n.played
+	}
+	return out
+}
+
+// openWeb starts the servers of the libraries.
+func (st *stage) openWeb(xs []*web.Exchange, longest, limit time.Duration) (err error) {
+	st.web, err = web.New(web.Stage{
+		Seed: st.p.Seed, TLS: st.p.TLS, MTU: st.p.MTU, RTT: longest, Limit: limit, Now: st.net.Now, Dial: st.dial,
+		Listen: func(at netip.AddrPort) (net.Listener, error) { return st.listen(at) },
+		ListenPacket: func(at netip.AddrPort) (net.PacketConn, error) {
+			return st.hosts[at.Addr()].ListenPacket("udp", at.String())
+		},
+		Name: func(a netip.Addr) string { return st.hosts[a].Name() },
+	}, xs)
+	return err
+}
+
 // roles gives each conversation its beginning and its ports: those of the
 // capture, but that a port which is used twice is made up the second time. The
 // result is in order of time.
-func (s *Script) roles(think time.Duration) ([]*role, time.Duration) {
+func (s *Script) roles(think time.Duration) (out []*role, used map[ends]bool, longest time.Duration) {
 	type port struct {
 		udp bool
 		at  netip.AddrPort
@@ -111,21 +180,13 @@ func (s *Script) roles(think time.Duration) ([]*role, time.Duration) {
 		}
 		taken[port{true, c.Client}] = true
 	}
-	used := map[ends]bool{}
-	var out []*role
-	var at, longest time.Duration
-	var before events.Time
-	for i, c := range s.Conversations {
-		if i > 0 {
-			at += min(c.Start.Sub(before).Std(), think)
-		}
-		before = c.Start
-		r := &role{Conversation: c, start: at, think: think, accepted: make(chan net.Conn, 1),
-			sent: make([]truth.End, len(c.Messages)), got: make([]truth.End, len(c.Messages))}
-		r.boxes = [2]chan []byte{make(chan []byte, len(c.Messages)+16), make(chan []byte, len(c.Messages)+16)}
+	used = map[ends]bool{}
+	begin := s.beginnings(think)
+	for _, c := range s.Conversations {
+		r := newRole(c, begin[c], think)
 		c.from = c.Client
 		udp := c.Proto == "udp"
-		for n := uint16(20000); ; n++ {
+		for n := uint16(firstPort); ; n++ {
 			k := ends{c.from, c.Server}
 			free := !used[k]
 			if !udp {
@@ -138,18 +199,56 @@ func (s *Script) roles(think time.Duration) ([]*role, time.Duration) {
 			}
 			c.from = netip.AddrPortFrom(c.Client.Addr(), n)
 		}
-		total := at
+		total := begin[c]
 		for _, m := range c.Messages {
 			total += min(m.Think, think)
 		}
 		longest = max(longest, total)
 		out = append(out, r)
 	}
-	return out, longest
+	s.shortened = 0
+	for _, n := range s.exchanges {
+		s.shortened += n.when(begin[n.c], think)
+		longest = max(longest, n.played.Start)
+	}
+	for _, c := range s.Conversations {
+		for _, m := range c.Messages {
+			if m.Think > think {
+				s.shortened++
+			}
+		}
+	}
+	return out, used, longest
+}
+
+// beginnings is when each conversation begins, after the first: as it was, but
+// that nothing happens for no longer than a host thinks.
+func (s *Script) beginnings(think time.Duration) map[*Conversation]time.Duration {
+	all := append(slices.Clone(s.Conversations), s.talks...)
+	slices.SortStableFunc(all, func(a, b *Conversation) int { return cmp.Compare(a.Start, b.Start) })
+	out := map[*Conversation]time.Duration{}
+	var at time.Duration
+	for i, c := range all {
+		if i > 0 {
+			at += min(c.Start.Sub(all[i-1].Start).Std(), think)
+		}
+		out[c] = at
+	}
+	return out
+}
+
+func newRole(c *Conversation, start, think time.Duration) *role {
+	n := len(c.Messages)
+	r := &role{Conversation: c, start: start, think: think, accepted: make(chan net.Conn, 1), sent: make([]truth.End, n), got: make([]truth.End, n)}
+	r.boxes = [2]chan []byte{make(chan []byte, n+16), make(chan []byte, n+16)}
+	for range n {
+		r.said, r.heard = append(r.said, make(chan struct{})), append(r.heard, make(chan struct{}))
+	}
+	return r
 }
 
 // build makes hosts, links and servers.
-func (st *stage) build(roles []*role, r *scenarios.Result) error {
+func (st *stage) build(roles []*role, exchanges []*exchange, r *scenarios.Result) error {
 	joined := map[[2]netip.Addr]bool{}
 	host := func(a netip.Addr, role string) error {
 		if st.hosts[a] != nil {
@@ -163,9 +262,7 @@ func (st *stage) build(roles []*role, r *scenarios.Result) error {
 		r.Truth.Hosts = append(r.Truth.Hosts, truth.Host{Name: h.Name(), Role: role, MAC: h.HardwareAddr().String(), Addrs: h.Addrs()})
 		return nil
 	}
-	listening := map[netip.AddrPort]bool{}
-	for _, x := range roles {
-		a, b := x.from.Addr(), x.Server.Addr()
+	join := func(a, b netip.Addr) error {
 		if err := errors.Join(host(a, "asks"), host(b, "answers")); err != nil {
 			return err
 		}
@@ -180,9 +277,21 @@ func (st *stage) build(roles []*role, r *scenarios.Result) error {
 				return err
 			}
 		}
+		return nil
+	}
+	for _, x := range roles {
+		if err := join(x.from.Addr(), x.Server.Addr()); err != nil {
+			return err
+		}
+	}
+	for _, n := range exchanges {
+		if err := join(n.played.Client, n.played.Server.Addr()); err != nil {
+			return err
+		}
 	}
 	for _, x := range roles {
 		st.cast[ends{x.from, x.Server}] = x
+		st.of[x.Conversation] = x
 		if x.Proto == "udp" {
 			for _, at := range []netip.AddrPort{x.from, x.Server} {
 				if err := st.socket(at); err != nil {
@@ -191,19 +300,16 @@ func (st *stage) build(roles []*role, r *scenarios.Result) error {
 			}
 			continue
 		}
-		if listening[x.Server] {
-			continue
+	}
+	for _, x := range roles {
+		if x.Proto == "tcp" {
+			if _, err := st.listen(x.Server); err != nil {
+				return err
+			}
 		}
-		listening[x.Server] = true
-		l, err := st.hosts[x.Server.Addr()].Listen("tcp", x.Server.String())
-		if err != nil {
-			return err
-		}
-		st.onEnd(l.Close)
-		go st.serve(l, x.Server)
 	}
 	for _, s := range st.sockets {
-		go s.read(st)
+		st.wg.Go(func() { s.read(st) })
 	}
 	return nil
 }
@@ -231,31 +337,27 @@ func (st *stage) closeAll() {
 	}
 }
 
-// serve hands each connection to its role.
-func (st *stage) serve(l net.Listener, at netip.AddrPort) {
-	for {
-		conn, err := l.Accept()
-		if err != nil {
-			return
-		}
-		st.onEnd(conn.Close)
-		a, _ := netip.ParseAddrPort(conn.RemoteAddr().String())
-		if x := st.cast[ends{a, at}]; x != nil {
-			x.accepted <- conn
-		}
-	}
-}
-
 // run plays all roles, each from its beginning on.
 func (st *stage) run(ctx context.Context, roles []*role) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	var wg sync.WaitGroup
 	begin := time.Now()
+	if st.web != nil {
+		wg.Go(func() {
+			if err := st.web.Run(ctx, begin); err != nil {
+				cancel(err)
+				st.closeAll()
+			}
+		})
+	}
 	for _, x := range roles {
 		for _, dir := range []events.Dir{events.FromClient, events.FromServer} {
 			wg.Go(func() {
-				err := wait(ctx, x.start-time.Since(begin))
+				var err error
+				if x.opens == nil {
+					err = wait(ctx, x.start-time.Since(begin))
+				}
 				switch {
 				case err != nil:
 				case x.Proto == "udp":
@@ -272,271 +374,4 @@ func (st *stage) run(ctx context.Context, roles []*role) error {
 	}
 	wg.Wait()
 	return context.Cause(ctx)
-}
-
-func wait(ctx context.Context, d time.Duration) error {
-	if d <= 0 {
-		return context.Cause(ctx)
-	}
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return nil
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	}
-}
-
-func (st *stage) now() time.Time { return st.net.Now().Std() }
-
-// connection plays one side of a TCP connection.
-func (st *stage) connection(ctx context.Context, x *role, dir events.Dir) error {
-	c := &x.connection
-	var conn net.Conn
-	if dir == events.FromClient {
-		c.Client, c.Server = x.from, x.Server
-		c.ConnectStart = st.now()
-		var err error
-		if conn, err = st.hosts[x.from.Addr()].DialFrom(ctx, "tcp", x.from.String(), x.Server.String()); err != nil {
-			return err
-		}
-		c.ConnectEnd = st.now()
-		st.onEnd(conn.Close)
-	} else {
-		select {
-		case conn = <-x.accepted:
-		case <-ctx.Done():
-			return context.Cause(ctx)
-		}
-		c.Accepted = st.now()
-	}
-	defer conn.Close()
-	me := x.host(dir)
-	heard := hearing{conn: conn, role: x, from: dir.Other(), host: x.host(dir), now: st.now}
-	for i, m := range x.Messages {
-		if m.From != dir {
-			if err := heard.until(i); err != nil {
-				return err
-			}
-			continue
-		}
-		if err := wait(ctx, min(m.Think, x.think)); err != nil {
-			return err
-		}
-		start := st.now()
-		if _, err := conn.Write(m.Bytes); err != nil {
-			return err
-		}
-		x.sent[i] = truth.End{Host: me, Start: start, End: st.now()}
-		if dir == events.FromClient {
-			c.ClientBytes += int64(len(m.Bytes))
-		} else {
-			c.ServerBytes += int64(len(m.Bytes))
-		}
-	}
-	if x.ServerCloses != (dir == events.FromServer) {
-		if _, err := io.Copy(io.Discard, conn); err != nil {
-			return err
-		}
-	}
-	closed := st.now()
-	if dir == events.FromClient {
-		c.ClientClosed = closed
-	} else {
-		c.ServerClosed = closed
-	}
-	return conn.Close()
-}
-
-func (x *role) host(dir events.Dir) string {
-	if dir == events.FromServer {
-		return x.Server.Addr().String()
-	}
-	return x.from.Addr().String()
-}
-
-// hearing reads what the other side says and notes when.
-type hearing struct {
-	conn net.Conn
-	role *role
-	from events.Dir
-	host string
-	now  func() time.Time
-	buf  []byte // read, and not yet of a message
-	at   time.Time
-}
-
-// until reads message i to its end.
-func (h *hearing) until(i int) error {
-	m := h.role.Messages[i]
-	start := h.at
-	for rest := m.Bytes; len(rest) > 0; {
-		if len(h.buf) == 0 {
-			b := make([]byte, buffer)
-			n, err := h.conn.Read(b)
-			h.buf, h.at = b[:n], h.now()
-			if n == 0 && err != nil {
-				return fmt.Errorf("hearing message %d: %w", i, err)
-			}
-		}
-		if len(rest) == len(m.Bytes) {
-			start = h.at
-		}
-		n := min(len(rest), len(h.buf))
-		if !bytes.Equal(rest[:n], h.buf[:n]) {
-			return fmt.Errorf("message %d is not what was sent", i)
-		}
-		rest, h.buf = rest[n:], h.buf[n:]
-	}
-	h.role.got[i] = truth.End{Host: h.host, Start: start, End: h.at}
-	return nil
-}
-
-// socket is a UDP port that all conversations of it share.
-type socket struct {
-	at   netip.AddrPort
-	conn net.PacketConn
-}
-
-func (st *stage) socket(at netip.AddrPort) error {
-	if st.sockets[at] != nil {
-		return nil
-	}
-	conn, err := st.hosts[at.Addr()].ListenPacket("udp", at.String())
-	if err != nil {
-		return err
-	}
-	st.onEnd(conn.Close)
-	st.sockets[at] = &socket{at, conn}
-	return nil
-}
-
-// read hands each datagram to its role.
-func (s *socket) read(st *stage) {
-	for {
-		b := make([]byte, buffer)
-		n, from, err := s.conn.ReadFrom(b)
-		if err != nil {
-			return
-		}
-		a, _ := netip.ParseAddrPort(from.String())
-		var box chan []byte
-		if x := st.cast[ends{a, s.at}]; x != nil {
-			box = x.boxes[events.FromServer]
-		} else if x := st.cast[ends{s.at, a}]; x != nil {
-			box = x.boxes[events.FromClient]
-		}
-		select {
-		case box <- b[:n]:
-		default: // more than was sent: the network does not do that
-		}
-	}
-}
-
-// datagrams plays one side of a UDP conversation. What does not come in time
-// was lost; the side goes on without it.
-func (st *stage) datagrams(ctx context.Context, x *role, dir events.Dir) error {
-	to, at := x.Server, x.from
-	if dir == events.FromServer {
-		to, at = at, to
-	}
-	conn := st.sockets[at].conn
-	here := func(i int) bool { return !x.got[i].End.IsZero() }
-	deadline := time.Now()
-	for i, m := range x.Messages {
-		think := min(m.Think, x.think)
-		deadline = deadline.Add(think)
-		if m.From == dir {
-			if err := wait(ctx, think); err != nil {
-				return err
-			}
-			start := st.now()
-			x.sent[i] = truth.End{Host: x.host(dir), Start: start, End: start}
-			if _, err := conn.WriteTo(m.Bytes, net.UDPAddrFromAddrPort(to)); err != nil {
-				return err
-			}
-			continue
-		}
-		late := time.NewTimer(time.Until(deadline) + st.patience)
-		for !here(i) {
-			select {
-			case b := <-x.boxes[dir]:
-				k := slices.IndexFunc(x.Messages, func(o *Message) bool { return o.From != dir && bytes.Equal(o.Bytes, b) })
-				for k >= 0 && k < len(x.Messages) && (x.Messages[k].From == dir || here(k) || !bytes.Equal(x.Messages[k].Bytes, b)) {
-					k++
-				}
-				if k >= 0 && k < len(x.Messages) {
-					t := st.now()
-					x.got[k] = truth.End{Host: x.host(dir), Start: t, End: t}
-				}
-				continue
-			case <-late.C:
-			case <-ctx.Done():
-				late.Stop()
-				return context.Cause(ctx)
-			}
-			break
-		}
-		late.Stop()
-		if !here(i) {
-			deadline = time.Now()
-		}
-	}
-	return nil
-}
-
-// tell makes the truth of what the roles noted.
-func tell(roles []*role, t *truth.Truth) error {
-	connected := slices.DeleteFunc(slices.Clone(roles), func(x *role) bool { return x.Proto != "tcp" })
-	slices.SortStableFunc(connected, func(a, b *role) int { return a.connection.ConnectStart.Compare(b.connection.ConnectStart) })
-	for i, x := range connected {
-		x.connection.ID = i
-		t.Connections = append(t.Connections, x.connection)
-	}
-	for _, x := range roles {
-		last := [2]int{-1, -1} // the head that a body belongs to
-		for i, m := range x.Messages {
-			if x.sent[i].End.IsZero() {
-				return errors.New("rerun: a message was never sent")
-			}
-			if m.Body && last[m.From] >= 0 {
-				h := &t.Messages[last[m.From]]
-				h.Sender.End, h.Receiver.End = x.sent[i].End, x.got[i].End
-				http := *h.HTTP
-				http.BodyBytes, http.SHA256 = m.fill.HTTP.BodyBytes, m.fill.HTTP.SHA256
-				if http.BodyBytes == 0 {
-					http.SHA256 = ""
-				}
-				h.HTTP = &http
-				continue
-			}
-			told := m.fill
-			told.Kind, told.Transport, told.Client, told.Server = m.Kind, x.Proto, x.from, x.Server
-			told.Sender, told.Receiver = x.sent[i], x.got[i]
-			told.Lost = x.got[i].End.IsZero()
-			if x.Proto == "tcp" {
-				id := x.connection.ID
-				told.Connection = &id
-			}
-			if told.HTTP != nil && told.HTTP.Status/100 == 1 {
-				continue // interim responses are no messages of their own in the truth
-			}
-			last[m.From] = len(t.Messages)
-			t.Messages = append(t.Messages, told)
-		}
-	}
-	t.SortMessages()
-	return nil
-}
-
-// leftOut are the conversations that are not played, in words.
-func (s *Script) leftOut() string {
-	var out []string
-	for _, r := range reasons {
-		if n := s.Left[r]; n > 0 {
-			out = append(out, fmt.Sprintf("%d %s", n, r))
-		}
-	}
-	return strings.Join(out, "; ")
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/wiretale/wiretale/internal/rerun/web"
 	"github.com/wiretale/wiretale/replay"
 	"github.com/wiretale/wiretale/replay/scenarios"
 )
@@ -25,12 +26,16 @@ func (s *Script) Run(ctx context.Context, name string, o replay.Options, think t
 	if think <= 0 {
 		think = MaxThink
 	}
-	if len(s.Conversations) == 0 {
-		if left := s.leftOut(); left != "" {
-			return fmt.Errorf("%w: %s", ErrNothing, left)
+	if len(s.Conversations)+len(s.exchanges) == 0 {
+		out := ErrNothing
+		for _, left := range []map[Reason]int{s.Left, s.LeftExchanges} {
+			if why := list(left); why != "" {
+				out = fmt.Errorf("%w; %s", out, why)
+			}
 		}
-		return ErrNothing
+		return out
 	}
+	s.secure = o.TLS
 	rtt := s.RTT
 	if rtt == 0 {
 		rtt = defaultRTT
@@ -39,10 +44,26 @@ func (s *Script) Run(ctx context.Context, name string, o replay.Options, think t
 	if o.RTT != 0 {
 		between = nil
 	}
-	return replay.Play(ctx, scenarios.Scenario{
-		Name: "--from " + name, Doc: "the exchanges of a capture, played again", RTT: min(rtt, replay.MaxRTT),
+	x := scenarios.Scenario{
+		Simulated: "its hosts have the addresses of the capture",
+		Name:      "--from " + name + s.flag(), Doc: "the exchanges of a capture, played again", RTT: min(rtt, replay.MaxRTT),
 		Run: func(ctx context.Context, p scenarios.Params) (*scenarios.Result, error) {
 			return s.play(ctx, p, think, between)
 		},
-	}, o)
+	}
+	if s.As != "" {
+		x.Takes |= scenarios.TLS
+	}
+	if s.As == web.HTTP3 {
+		x.MinMTU = web.MinQUIC
+	}
+	return replay.Play(ctx, x, o)
+}
+
+// flag says what HTTP is played over, as on the command line.
+func (s *Script) flag() string {
+	if s.As == "" {
+		return ""
+	}
+	return " --as " + string(s.As)
 }

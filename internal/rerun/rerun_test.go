@@ -40,7 +40,7 @@ func TestAgain(t *testing.T) {
 			if _, err := os.Stat(file); err != nil {
 				t.Skipf("the capture is not here: %v", err)
 			}
-			before, err := rerun.Read(t.Context(), file)
+			before, err := rerun.Read(t.Context(), "", file)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -57,7 +57,7 @@ func TestAgain(t *testing.T) {
 			if err := os.WriteFile(truth, told.Bytes(), 0o666); err != nil {
 				t.Fatal(err)
 			}
-			after, err := rerun.Read(t.Context(), capture)
+			after, err := rerun.Read(t.Context(), "", capture)
 			if err != nil {
 				t.Fatal(err)
 			}

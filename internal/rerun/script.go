@@ -15,6 +15,7 @@ import (
 
 	"github.com/wiretale/wiretale/events"
 	"github.com/wiretale/wiretale/internal/pipeline"
+	"github.com/wiretale/wiretale/internal/rerun/web"
 	"github.com/wiretale/wiretale/replay/truth"
 )
 
@@ -36,23 +37,46 @@ const (
 	Silent      Reason = "no message that wiretale knows"
 )
 
-var reasons = []Reason{Encrypted, Gap, Midway, Inside, CutOff, Multicast, Itself, Unsupported, Unbuilt, TooMany, Silent}
+// Those of HTTP exchanges beside.
+const (
+	NoRequest  Reason = "its request was not captured"
+	NoResponse Reason = "its response was not captured"
+	Refused    Reason = "the reference implementation does not send it"
+)
+
+// Apart is a reason of FTP.
+const Apart Reason = "data of FTP whose control connection is not played"
+
+var reasons = []Reason{Encrypted, Gap, Midway, Inside, CutOff, NoRequest, NoResponse, Multicast, Itself, Unsupported, Apart, Unbuilt, Refused, TooMany, Silent}
 
 // What one run plays at most: each host is a whole TCP/IP stack, each
 // conversation two goroutines.
 const (
 	maxHosts         = 100
 	maxConversations = 2000
+	maxExchanges     = 10_000
 	maxBytes         = 256 << 20 // of all messages
 )
 
 // Script is a capture as conversations that can be played.
 type Script struct {
-	Conversations []*Conversation
-	Left          map[Reason]int // conversations that cannot
-	RTT           time.Duration  // median of the handshakes; 0: there were none
+	// As is what all HTTP is played over; "": HTTP/1 as it was, byte by byte
+	// where that is known.
+	As            web.Version
+	Conversations []*Conversation // message by message
+	Left          map[Reason]int  // conversations that cannot
+	// LeftExchanges are the HTTP exchanges that cannot, of those that would be
+	// played by the libraries.
+	LeftExchanges map[Reason]int
+	RTT           time.Duration // median of the handshakes; 0: there were none
 	// between are the round-trip times of hosts, client first.
 	between map[[2]netip.Addr]time.Duration
+
+	exchanges []*exchange     // by the libraries, in order of decided
+	talks     []*Conversation // that these were in
+	secure    bool            // the last run was under TLS
+	refused   string          // the first exchange that its library does not take, and why
+	shortened int             // thoughts that were longer than was allowed, at the last run
 }
 
 // Conversation is one TCP connection or one pair of UDP ports.
@@ -72,6 +96,23 @@ type Conversation struct {
 	untilClose bool             // the last body from the server ends with the connection
 	asked      []*events.HTTPRequest
 	pop3       string // the last command
+
+	exchanges []*exchange
+	settled   int // of these, so many are over
+
+	// opens is what the client waits for before it connects; then it thinks for
+	// lead. nil: it connects when its time has come.
+	opens *mark
+	lead  time.Duration
+	data  *events.FTPData       // of a data connection
+	mails []*events.MailMessage // of IMAP, whose literal's owner is to come
+	chunk []*Message            // of BDAT, whose message is to come
+}
+
+// mark is a message of a conversation.
+type mark struct {
+	of      *Conversation
+	message int // index
 }
 
 // Message is what one side says at once.
@@ -84,15 +125,23 @@ type Message struct {
 	Think time.Duration
 	// Body: these bytes belong to the last head of the same side.
 	Body bool
+	// Part: these bytes belong to the next message of the same side.
+	Part bool
 
-	at   events.Time // its last byte, at the capture point
-	key  string      // what must be equal when it is played again
-	fill truth.Message
+	// needs is what the sender waits for beside; nil: nothing.
+	needs *mark
+	frame uint64 // in which it was complete
+	// answers is the frame of the command that a reply of FTP answers.
+	answers uint64
+	at      events.Time // its last byte, at the capture point
+	key     string      // what must be equal when it is played again
+	fill    truth.Message
 }
 
-// Read makes the script of the captures at paths.
-func Read(ctx context.Context, paths ...string) (*Script, error) {
-	b := builder{of: map[events.StreamKey]*Conversation{}}
+// Read makes the script of the captures at paths, with HTTP as it is to be
+// played.
+func Read(ctx context.Context, as web.Version, paths ...string) (*Script, error) {
+	b := builder{as: as, of: map[events.StreamKey]*Conversation{}}
 	_, err := pipeline.Run(ctx, pipeline.Config{
 		Paths: paths, Limits: events.DefaultLimits(), ShowSecrets: true, Want: events.SetOf(events.Kinds()...),
 		Events: func(evs []*events.Event) error {
@@ -109,6 +158,7 @@ func Read(ctx context.Context, paths ...string) (*Script, error) {
 }
 
 type builder struct {
+	as    web.Version
 	of    map[events.StreamKey]*Conversation
 	order []*Conversation
 	rtts  []time.Duration
@@ -170,7 +220,7 @@ func (b *builder) event(e *events.Event) {
 				b.rtts = append(b.rtts, c.gaps[0]+c.gaps[1])
 			}
 		}
-	case *events.FlowViolation, *events.FlowLimit, *events.FlowBytes, *events.TCPSegment, *events.TCPHOL:
+	case *events.FlowViolation, *events.FlowLimit, *events.FlowBytes, *events.TCPSegment, *events.TCPHOL, *events.HTTP2Frame:
 	case *events.TLSClientHello, *events.TLSServerHello, *events.TLSCertificate, *events.TLSAlert, *events.TLSHandshake, *events.QUICPacket:
 		c.leave(Encrypted)
 	default:
@@ -180,6 +230,10 @@ func (b *builder) event(e *events.Event) {
 
 // message takes an event that is a message of an application.
 func (b *builder) message(c *Conversation, e *events.Event) {
+	if b.asExchange(e) {
+		b.exchange(c, e)
+		return
+	}
 	switch {
 	case e.Truncated:
 		c.leave(CutOff)
@@ -206,7 +260,7 @@ func (b *builder) message(c *Conversation, e *events.Event) {
 
 // add puts m behind what was said before.
 func (c *Conversation) add(m *Message, e *events.Event) {
-	m.From, m.at = e.From&1, e.Time
+	m.From, m.at, m.frame = e.From&1, e.Time, e.Pos.Frame
 	first := e.Time
 	switch x := e.Body.(type) {
 	case *events.HTTPRequest:
@@ -215,8 +269,8 @@ func (c *Conversation) add(m *Message, e *events.Event) {
 		first = x.FirstTime
 	case *events.HTTPBody:
 		first = x.FirstTime
-	case *events.MailMessage:
-		first = 0
+	case *events.MailMessage, *events.FTPData:
+		first = 0 // it is not known
 	}
 	before, network := c.Start, c.gaps[0]+c.gaps[1]
 	if n := len(c.Messages); n > 0 {
@@ -232,29 +286,47 @@ func (c *Conversation) add(m *Message, e *events.Event) {
 
 // script is what can be played, in order of time.
 func (b *builder) script() *Script {
-	s := &Script{Left: map[Reason]int{}}
+	s := &Script{As: b.as, Left: map[Reason]int{}, LeftExchanges: map[Reason]int{}}
 	hosts := map[netip.Addr]bool{}
+	room := func(c *Conversation) bool {
+		more := 0
+		for _, a := range []netip.Addr{c.Client.Addr(), c.Server.Addr()} {
+			if !hosts[a] {
+				more++
+			}
+		}
+		return len(hosts)+more <= maxHosts && len(s.Conversations)+len(s.talks) < maxConversations
+	}
 	sort.SliceStable(b.order, func(i, k int) bool { return b.order[i].Start < b.order[k].Start })
 	for _, c := range b.order {
-		if c.reason == "" && (c.pending[0] || c.pending[1]) {
+		if len(c.exchanges) > 0 {
+			switch {
+			case c.reason == Multicast:
+			case c.Client.Addr() == c.Server.Addr():
+				c.leave(Itself) // it goes over no network
+			case !room(c):
+				c.leave(TooMany)
+			default:
+				if b.exchanges(s, c) {
+					hosts[c.Client.Addr()], hosts[c.Server.Addr()] = true, true
+					s.talks = append(s.talks, c)
+				}
+				continue
+			}
+			s.Left[c.reason]++
+			continue
+		}
+		if c.reason == "" && (c.pending[0] || c.pending[1] || len(c.chunk)+len(c.mails) > 0) {
 			c.leave(CutOff)
 		}
 		if c.reason == "" && c.Client.Addr() == c.Server.Addr() {
-			c.leave(Itself) // it goes over no network
+			c.leave(Itself)
 		}
 		if c.reason == "" && len(c.Messages) == 0 {
 			c.leave(Silent)
 		}
-		if c.reason == "" {
-			more := 0
-			for _, a := range []netip.Addr{c.Client.Addr(), c.Server.Addr()} {
-				if !hosts[a] {
-					more++
-				}
-			}
-			if len(hosts)+more > maxHosts || len(s.Conversations) == maxConversations {
-				c.leave(TooMany)
-			}
+		if c.reason == "" && !room(c) {
+			c.leave(TooMany)
 		}
 		if c.reason != "" {
 			s.Left[c.reason]++
@@ -267,12 +339,50 @@ func (b *builder) script() *Script {
 		}
 		s.Conversations = append(s.Conversations, c)
 	}
+	s.dataConnections(b)
 	s.distances()
 	if len(b.rtts) > 0 {
 		slices.Sort(b.rtts)
 		s.RTT = b.rtts[len(b.rtts)/2]
 	}
+	sort.SliceStable(s.exchanges, func(i, k int) bool { return s.exchanges[i].decided < s.exchanges[k].decided })
+	lanes(s.exchanges, b.as)
+	depend(s.exchanges)
 	return s
+}
+
+// exchanges adds those of c that can be played to s, and counts the others; it
+// says whether there are any.
+func (b *builder) exchanges(s *Script, c *Conversation) (some bool) {
+	for _, n := range c.exchanges {
+		r := n.judge()
+		if r == "" {
+			more := int64(0)
+			for _, body := range n.bodies {
+				if body != nil {
+					more += body.Bytes
+				}
+			}
+			if b.bytes+more > maxBytes || len(s.exchanges) == maxExchanges {
+				r = TooMany
+			} else {
+				b.bytes += more
+			}
+		}
+		if r == "" {
+			n.decide()
+			var err error
+			if r, err = n.build(b.as); err != nil && s.refused == "" {
+				s.refused = err.Error()
+			}
+		}
+		if r != "" {
+			s.LeftExchanges[r]++
+			continue
+		}
+		s.exchanges, some = append(s.exchanges, n), true
+	}
+	return some
 }
 
 // distances are the round-trip times between hosts: the shortest handshake,
@@ -286,7 +396,7 @@ func (s *Script) distances() {
 			s.between[k] = d
 		}
 	}
-	for _, c := range s.Conversations {
+	for _, c := range append(slices.Clone(s.Conversations), s.talks...) {
 		if c.gaps[events.FromClient] > 0 && c.gaps[events.FromServer] > 0 {
 			shortest(c, c.gaps[0]+c.gaps[1])
 		}
