@@ -110,9 +110,14 @@ func (c *Coverage) Event(e *events.Event) {
 	}
 }
 
-// Limit takes a row that says that a question reached a limit.
-func (c *Coverage) Limit(question string, l *analyzers.LimitReached) {
-	c.limits.add(l.Limit+" of "+question, 0)
+// Row takes a row that is no answer, but says that a question reached a limit;
+// it is false for others.
+func (c *Coverage) Row(r *analyzers.Row) bool {
+	l, ok := r.Value.(analyzers.LimitReached)
+	if ok {
+		c.limits.add(l.Limit+" of "+r.Key, 0)
+	}
+	return ok
 }
 
 // wherefrom names a flow of unknown protocol: "tcp/9999".

@@ -51,6 +51,9 @@ func TestText(t *testing.T) {
 	cov.Event(event("tcp", &events.FlowGap{Reason: "acked", Bytes: 1460}))
 	cov.Event(event("tcp", &events.FlowLimit{Limit: "flows", Value: 1}))
 	cov.Event(event("tcp/http1", &events.FlowViolation{Protocol: "http1", Reason: "bad"}))
+	if !cov.Row(&analyzers.Row{Analysis: "limit", Key: "rtt", Value: analyzers.LimitReached{Limit: "fold-keys", Count: 7}}) {
+		t.Error("a limit of a question is not taken")
+	}
 	cov.Event(event("tcp", &events.FlowDetected{Protocol: "http1", Roles: "guessed"}))
 
 	var b bytes.Buffer
@@ -85,7 +88,7 @@ Not decoded
   encrypted       1 flow, 2.00 kB: tls ×1
   unknown         1 flow, 50 B: tcp/80 ×1
   never captured  1.46 kB in 1 gap (found by: acked ×1)
-  limits          1 limit reached: flows ×1 (raise with --limits)
+  limits          2 limits reached: flows ×1, fold-keys of rtt ×1 (raise with --limits)
   malformed       1 violation of a protocol: http1 ×1 (decode --only flow.violation)
   packets         7 not IP
   roles guessed   1 flow joined midway: who is the client was decided by content or port

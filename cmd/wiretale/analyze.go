@@ -39,6 +39,7 @@ filter; then a part for each question; then what was not decoded, and why.`,
 			var link analyzers.AccessLink
 			c.flags.Var(&textFlag[int64]{&link.Rate, replay.ParseRate, replay.RateText}, "access-link", "`rate` of the link behind which all clients are, for http.cache.whatif: 10mbit, 1.54Mb/s, 500kbit")
 			c.flags.Var(&textFlag[analyzers.Queue]{&link.Queue, analyzers.ParseQueue, analyzers.Queue.String}, "queue", "`model` of what waits for the access link: md1 (every object takes the same time) or mm1")
+			anchors := c.flags.String("trust-anchor", "", "`file` of the keys that dnssec believes (DS and DNSKEY lines of a zone file) in place of the root's")
 			c.commonFlags()
 			return func() error {
 				p, err := c.pipeline()
@@ -46,6 +47,9 @@ filter; then a part for each question; then what was not decoded, and why.`,
 					return err
 				}
 				p.AccessLink = link
+				if p.TrustAnchors, err = readAnchors(*anchors); err != nil {
+					return err
+				}
 				if p.Questions, err = questions(split(*only)); err != nil {
 					return err
 				}
@@ -56,7 +60,7 @@ filter; then a part for each question; then what was not decoded, and why.`,
 				if *asJSON {
 					return c.rows(p, objects)
 				}
-				return c.report(p, objects, *full)
+				return c.report(p, objects, *full, *full || len(*only) > 0)
 			}
 		},
 	}
@@ -121,21 +125,27 @@ func (c *call) rows(p pipeline.Config, objects *objects) error {
 }
 
 // report prints what a person reads, also of a run that did not come to its
-// end.
-func (c *call) report(p pipeline.Config, objects *objects, full bool) error {
+// end. all: also questions of which the capture has nothing.
+func (c *call) report(p pipeline.Config, objects *objects, full, all bool) error {
+	var cov report.Coverage
 	summaries := make([]analyzers.Summary, len(p.Questions))
-	byName := map[string]analyzers.Summary{}
+	byName := map[string]int{}
+	answered := make([]bool, len(summaries))
 	for i, q := range p.Questions {
 		summaries[i] = q.Summary()
-		byName[q.Name] = summaries[i]
+		byName[q.Name] = i
 	}
 	p.Rows = func(rows []analyzers.Row) error {
 		for i := range rows {
-			byName[rows[i].Analysis].Add(&rows[i])
+			if cov.Row(&rows[i]) {
+				continue
+			}
+			k := byName[rows[i].Analysis]
+			summaries[k].Add(&rows[i])
+			answered[k] = true
 		}
 		return nil
 	}
-	var cov report.Coverage
 	p.Want = report.CoverageKinds()
 	p.Events = func(evs []*events.Event) error {
 		for _, e := range evs {
@@ -154,9 +164,14 @@ func (c *call) report(p pipeline.Config, objects *objects, full bool) error {
 	if err != nil && stats.Packets == 0 {
 		return err // nothing to tell of
 	}
-	sections := make([]analyzers.Section, len(summaries))
+	var sections []analyzers.Section
 	for i, s := range summaries {
-		sections[i] = s.Section(full)
+		if !answered[i] && !all {
+			continue // the capture has nothing of the kind
+		}
+		section := s.Section(full)
+		section.Area = p.Questions[i].Area
+		sections = append(sections, section)
 	}
 	return errors.Join(err, report.Text(c.stdout, &report.Capture{
 		Name: captureName(p.Paths), Packets: stats.Packets, Bytes: stats.Bytes, First: stats.First, Last: stats.Last,
