@@ -13,6 +13,7 @@ import (
 	"github.com/wiretale/wiretale/analyzers/holhttp2"
 	"github.com/wiretale/wiretale/analyzers/holtcp"
 	"github.com/wiretale/wiretale/analyzers/httpcache"
+	"github.com/wiretale/wiretale/analyzers/httpcachewhatif"
 	"github.com/wiretale/wiretale/analyzers/httpconnections"
 	"github.com/wiretale/wiretale/analyzers/httptransaction"
 	"github.com/wiretale/wiretale/analyzers/loss"
@@ -38,6 +39,7 @@ func Questions() []analyzers.Question {
 		httptransaction.Question,
 		httpconnections.Question,
 		httpcache.Question,
+		httpcachewhatif.Question,
 		smtpsession.Question,
 		mix.Question,
 	}

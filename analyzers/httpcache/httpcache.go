@@ -19,6 +19,7 @@ import (
 // Question is http.cache.
 var Question = analyzers.Question{
 	Name: "http.cache",
+	Area: analyzers.Web,
 	Doc:  "what HTTP caches did: hits, revalidated, misses and by which evidence; what may be stored, and what was fetched in vain",
 	New: func(o analyzers.Options) analyzers.Runner {
 		return analyzers.Runs("http.cache", o, &fold{limits: o.Limits})
