@@ -153,7 +153,7 @@ func TestOutgoing(t *testing.T) {
 }
 
 func TestSnaplen(t *testing.T) {
-	for _, filter := range [][]bpf.RawInstruction{nil, numbersFrom(0)} {
+	for _, filter := range [][]bpf.RawInstruction{nil, {{Op: ldHalf, K: 12}, {Op: ret, K: 0x40000}}} {
 		func() {
 			cable(t)
 			s := open(t, Config{Interface: "wl0", Snaplen: 64, Filter: filter})
@@ -294,8 +294,8 @@ func TestFilterOfAny(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		s := open(t, Config{Interface: Any, Filter: c.filter, Snaplen: 100})
-		everything := open(t, Config{Interface: Any})
+		s := open(t, Config{Interface: Any, Filter: c.filter, Snaplen: 100, Buffer: minBuffer, Flush: 5 * time.Millisecond})
+		everything := open(t, Config{Interface: Any, Buffer: minBuffer, Flush: 5 * time.Millisecond})
 		out := sendOn(t, "wl1")
 		for i := range 5 {
 			out.send(frame(uint32(i), 100+i*10))

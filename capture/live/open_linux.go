@@ -102,6 +102,9 @@ func (s *Source) openRing(r *ring, c *Config, dev device, first *ring) error {
 	if err := r.attach(nothing); err != nil {
 		return os.NewSyscallError("SO_ATTACH_FILTER", err)
 	}
+	// Packets are stamped as soon as the kernel has them, not when this socket's
+	// turn comes. Without it they bear the latter.
+	_ = unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_TIMESTAMPNS, 1)
 	if c.Stamps == HardwareStamps {
 		s.hardwareStamps(r, dev, r == first)
 	}

@@ -44,6 +44,9 @@ func (s *shape) packet(h []byte, p *capture.Packet) bool {
 			n += vlanSize
 		}
 		cook(h[at-n:at], addr, tag, tagged)
+		if tagged && addr[addrType] != unix.PACKET_OUTGOING && inside(h[at:at+captured], p.Wire, h[at-2:]) {
+			binary.BigEndian.PutUint16(h[at-2:], unix.ETH_P_8021Q)
+		}
 		at, captured, p.Wire = at-n, captured+n, p.Wire+uint32(n)
 	} else if tagged && s.link == capture.LinkEthernet && captured >= macsSize {
 		copy(h[at-vlanSize:], h[at:at+macsSize])
@@ -76,6 +79,32 @@ func tagOf(h []byte, status uint32) (tag uint32, tagged bool) {
 
 // tpid reports whether an EtherType announces a tag.
 func tpid(t uint16) bool { return t == unix.ETH_P_8021Q || t == unix.ETH_P_8021AD }
+
+// inside reports whether a cooked packet begins with a second VLAN tag though
+// its type is that of what comes after it. Linux says so since 6.10 for what is
+// not outgoing: sll_protocol skips all tags, the data only the first (commit
+// 79eecf631c14, "af_packet: Handle outgoing VLAN packets without hardware
+// offloading"). The packet itself cannot look like that: an ARP packet has
+// another type there, and an IP packet would have to bear its type as its
+// length or flow label.
+func inside(b []byte, wire uint32, protocol []byte) bool {
+	i := 2
+	for i+4 < len(b) && tpid(binary.BigEndian.Uint16(b[i:])) {
+		i += vlanSize
+	}
+	if i+2 > len(b) || [2]byte(b[i:]) != [2]byte(protocol) {
+		return false
+	}
+	b, wire = b[i+2:], wire-uint32(i+2)
+	switch binary.BigEndian.Uint16(protocol) {
+	case unix.ETH_P_IP:
+		// An IPv4 packet of 2,048 bytes has an identification and the flags here.
+		return len(b) < 4 || b[0]>>4 == 4 && int(binary.BigEndian.Uint16(b[2:])) >= 20 && uint32(binary.BigEndian.Uint16(b[2:])) <= wire
+	case unix.ETH_P_IPV6:
+		return len(b) < 1 || b[0]>>4 == 6 // the high bits of a length of 24 KiB
+	}
+	return true
+}
 
 // cook writes a LINKTYPE_LINUX_SLL2 header, and behind it what is left of a
 // VLAN tag, as the type of the packet says that there is one.

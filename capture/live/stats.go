@@ -15,7 +15,7 @@ type Stats struct {
 }
 
 // Lossy reports whether packets are missing.
-func (s *Stats) Lossy() bool { return s.Dropped > 0 || s.NIC > 0 }
+func (s Stats) Lossy() bool { return s.Dropped > 0 || s.NIC > 0 }
 
 // Loss says where packets are missing.
 type Loss struct {
