@@ -116,8 +116,17 @@ func (n *exchange) when(begin, most time.Duration) (shortened int) {
 		x.Start = begin + limit(n.decided.Sub(n.c.Start).Std())
 	}
 	x.Think = limit(n.thought)
-	x.Ready = limit(n.resp.FirstTime.Sub(n.asked).Std() - n.c.gaps[events.FromServer])
+	x.Ready = limit(n.worked())
 	return shortened
+}
+
+// worked is how long the server had n. Over HTTP/1 it answers in order: while it
+// said the answer before, n waited for that.
+func (n *exchange) worked() time.Duration {
+	if p := n.before; p != nil && n.req.Version != "2" && p.resp != nil && p.over > n.asked {
+		return n.resp.FirstTime.Sub(p.over).Std()
+	}
+	return n.resp.FirstTime.Sub(n.asked).Std() - n.c.gaps[events.FromServer]
 }
 
 // decide finds when the client began with n.
