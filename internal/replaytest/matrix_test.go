@@ -21,6 +21,11 @@ var matrix = []struct {
 	{"clean", replay.Options{Seed: 21}},
 	{"loss 2% at client", replay.Options{Seed: 22, Loss: 0.02, At: "client"}},
 	{"loss 2% at server", replay.Options{Seed: 23, Loss: 0.02, At: "server"}},
+	{"loss 5% at client", replay.Options{Seed: 31, Loss: 0.05, At: "client", RTT: 10 * time.Millisecond}},
+	{"loss 5% in the middle", replay.Options{Seed: 34, Loss: 0.05, At: "middle", RTT: 10 * time.Millisecond}},
+	{"loss 5% at server", replay.Options{Seed: 32, Loss: 0.05, At: "server", RTT: 10 * time.Millisecond}},
+	{"loss, MTU 576", replay.Options{Seed: 33, Loss: 0.03, At: "server", RTT: 10 * time.Millisecond, MTU: 576}},
+	{"loss, MTU 576, reorder", replay.Options{Seed: 33, Loss: 0.03, Reorder: 0.03, At: "client", RTT: 10 * time.Millisecond, MTU: 576}},
 }
 
 func TestMatrix(t *testing.T) {
@@ -56,3 +61,6 @@ func TestMatrix(t *testing.T) {
 	slices.Sort(rows)
 	fmt.Println(strings.Join(rows, "\n"))
 }
+
+// everything reports whether all scenarios are wanted, not a sample.
+func everything() bool { return os.Getenv("WIRETALE_SCENARIOS") == "all" }

@@ -40,7 +40,7 @@ func (p *Params) Network() simnet.Config {
 // Addr is the address of a host that speaks of it in its messages: with Real,
 // that of the loopback, so that what is said is true of the packets.
 func (p *Params) Addr(a netip.Addr) netip.Addr {
-	if p.Real != nil && a.Is4() {
+	if p.Real != nil {
 		return simnet.Loopback(a)
 	}
 	return a

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"net"
 	"net/netip"
 	"os"
@@ -20,40 +19,23 @@ type kernelSockets struct {
 	send atomic.Int64 // bytes of a send buffer; 0: the machine's
 }
 
-// tries is how many local ports a client looks at.
-const tries = 100
-
-// dial connects by f, from a local address that is chosen where it is not given.
-func (k *kernelSockets) dial(ctx context.Context, proto string, from, to netip.AddrPort, f func(local netip.AddrPort) error) (local netip.AddrPort, err error) {
+// from is where a connection to another host begins: as the host knows it, and
+// on the loopback. A port that was not asked for is 0.
+func (k *kernelSockets) from(ctx context.Context, proto string, from netip.AddrPort) (inside, outside netip.AddrPort, err error) {
 	if err := k.l.begin(ctx); err != nil {
-		return local, err
+		return inside, outside, err
 	}
 	addr := from.Addr()
-	for _, a := range k.h.addrs {
-		if !addr.IsValid() && a.Is4() == to.Addr().Is4() {
-			addr = a
-		}
-	}
 	if !addr.IsValid() {
-		return local, fmt.Errorf("simnet: host %s has no address of the family of %s", k.h.name, to)
+		addr = k.h.addrs[0]
 	}
-	for range tries {
-		local = netip.AddrPortFrom(addr, from.Port())
-		outside := netip.AddrPortFrom(Loopback(addr), from.Port())
-		if from.Port() == 0 {
-			// The port must be known before the other end sees it: all hosts of
-			// IPv6 have the same address, and only the port tells them apart.
-			port := uint16(32768 + rand.IntN(61000-32768))
-			local, outside = netip.AddrPortFrom(addr, port), netip.AddrPortFrom(outside.Addr(), port)
-		} else if from.Port() < privileged && !mayOpen(from.Port()) {
-			outside = netip.AddrPortFrom(outside.Addr(), from.Port()+raised)
-		}
-		k.l.names(proto, local, outside)
-		if err = f(outside); from.Port() != 0 || !errors.Is(err, syscall.EADDRINUSE) && !errors.Is(err, syscall.EADDRNOTAVAIL) {
-			return local, err
-		}
+	inside = netip.AddrPortFrom(addr, from.Port())
+	outside = netip.AddrPortFrom(Loopback(addr), from.Port())
+	if p := from.Port(); p != 0 && p < privileged && !mayOpen(p) {
+		outside = netip.AddrPortFrom(outside.Addr(), p+raised)
 	}
-	return local, err
+	k.l.names(proto, inside, outside)
+	return inside, outside, nil
 }
 
 // mayOpen reports whether this process may open a port that needs privileges.
@@ -73,19 +55,23 @@ var mayOpen = func() func(port uint16) bool {
 }()
 
 func (k *kernelSockets) dialTCP(ctx context.Context, from, to netip.AddrPort) (net.Conn, error) {
-	var c net.Conn
-	local, err := k.dial(ctx, "tcp", from, to, func(local netip.AddrPort) (err error) {
-		d := net.Dialer{LocalAddr: net.TCPAddrFromAddrPort(local)}
-		if from.Port() != 0 {
-			d.Control = reuse // as servers do: a port that an earlier connection still holds
-		}
-		c, err = d.DialContext(ctx, "tcp", k.l.outside("tcp", to).String())
-		return err
-	})
+	to = k.l.own(to)
+	inside, outside, err := k.from(ctx, "tcp", from)
 	if err != nil {
 		return nil, err
 	}
-	return k.conn(c.(*net.TCPConn), local, to)
+	d := net.Dialer{LocalAddr: net.TCPAddrFromAddrPort(outside)}
+	if from.Port() != 0 {
+		d.Control = reuse // as servers do: a port that an earlier connection still holds
+	}
+	c, err := d.DialContext(ctx, "tcp", k.l.outside("tcp", to).String())
+	if err != nil {
+		return nil, err
+	}
+	if inside.Port() == 0 {
+		inside = k.l.within("tcp", c.LocalAddr().(*net.TCPAddr).AddrPort())
+	}
+	return k.conn(c.(*net.TCPConn), inside, to)
 }
 
 // conn is a connection as its host sees it.
@@ -116,16 +102,20 @@ func (c *kernelConn) Close() error {
 }
 
 func (k *kernelSockets) dialUDP(ctx context.Context, from, to netip.AddrPort) (net.Conn, error) {
-	var c net.Conn
-	local, err := k.dial(ctx, "udp", from, to, func(local netip.AddrPort) (err error) {
-		d := net.Dialer{LocalAddr: net.UDPAddrFromAddrPort(local)}
-		c, err = d.DialContext(ctx, "udp", k.l.outside("udp", to).String())
-		return err
-	})
+	to = k.l.own(to)
+	inside, outside, err := k.from(ctx, "udp", from)
 	if err != nil {
 		return nil, err
 	}
-	u := &kernelDatagrams{UDPConn: c.(*net.UDPConn), l: k.l, local: net.UDPAddrFromAddrPort(local), remote: net.UDPAddrFromAddrPort(to)}
+	d := net.Dialer{LocalAddr: net.UDPAddrFromAddrPort(outside)}
+	c, err := d.DialContext(ctx, "udp", k.l.outside("udp", to).String())
+	if err != nil {
+		return nil, err
+	}
+	if inside.Port() == 0 {
+		inside = k.l.within("udp", c.LocalAddr().(*net.UDPAddr).AddrPort())
+	}
+	u := &kernelDatagrams{UDPConn: c.(*net.UDPConn), l: k.l, local: net.UDPAddrFromAddrPort(inside), remote: net.UDPAddrFromAddrPort(to)}
 	return u, k.l.keep(u)
 }
 
@@ -150,12 +140,6 @@ func (k *kernelSockets) listen(proto string, at netip.AddrPort, f func(outside n
 	addr := at.Addr()
 	if addr.IsUnspecified() {
 		addr = k.h.addrs[0]
-		for _, a := range k.h.addrs {
-			if a.Is4() == at.Addr().Is4() {
-				addr = a
-				break
-			}
-		}
 	}
 	for _, port := range ports(at.Port()) {
 		var opened net.Addr

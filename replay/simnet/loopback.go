@@ -60,19 +60,14 @@ func (r *RealRun) OnLoopback(proto string, a netip.AddrPort) netip.AddrPort {
 	return r.net.outside(proto, a)
 }
 
-// Loopback is the address that stands for another on the loopback: of IPv4,
-// 127 and all its bytes but the third one; of IPv6, ::1, for there is no other.
-// One that is of the loopback stands for itself.
+// Loopback is the address that stands for another of IPv4 on the loopback: 127
+// and all its bytes but the third one. Any other stands for itself.
 func Loopback(a netip.Addr) netip.Addr {
-	switch {
-	case a.IsLoopback():
+	if a.IsLoopback() || !a.Is4() {
 		return a
-	case a.Is4():
-		b := a.As4()
-		return netip.AddrFrom4([4]byte{127, b[0], b[1], b[3]})
-	default:
-		return netip.IPv6Loopback()
 	}
+	b := a.As4()
+	return netip.AddrFrom4([4]byte{127, b[0], b[1], b[3]})
 }
 
 // raised is what is added to a port that only root may open, or that is taken.
@@ -130,12 +125,13 @@ func (l *loopback) boot(h *Host) error {
 	h.mac = make(net.HardwareAddr, 6) // the loopback's
 	for _, a := range h.addrs {
 		real := Loopback(a)
-		if a.Is4() {
-			if other, taken := l.inside[real]; taken {
-				return fmt.Errorf("%s and %s are both %s on the loopback", a, other, real)
-			}
-			l.inside[real] = a
+		if !a.Is4() {
+			return fmt.Errorf("%w: IPv6 for more than one host, for it has one address, ::1", ErrReal)
 		}
+		if other, taken := l.inside[real]; taken {
+			return fmt.Errorf("%s and %s are both %s on the loopback", a, other, real)
+		}
+		l.inside[real] = a
 		l.plan.Hosts = append(l.plan.Hosts, PlanHost{h.name, a, real})
 	}
 	h.sockets = &kernelSockets{h: h, l: l}
@@ -163,6 +159,9 @@ func (l *loopback) begin(ctx context.Context) error {
 func (l *loopback) outside(proto string, a netip.AddrPort) netip.AddrPort {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	if b, ok := l.inside[Loopback(a.Addr())]; ok {
+		a = netip.AddrPortFrom(b, a.Port())
+	}
 	if b, ok := l.out[socket{proto, a}]; ok {
 		return b
 	}
@@ -183,12 +182,23 @@ func (l *loopback) within(proto string, a netip.AddrPort) netip.AddrPort {
 	return a
 }
 
+// own is a socket under the address by which its host calls itself: who dials
+// may know another one that the same of the loopback stands for.
+func (l *loopback) own(a netip.AddrPort) netip.AddrPort {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if b, ok := l.inside[Loopback(a.Addr())]; ok {
+		return netip.AddrPortFrom(b, a.Port())
+	}
+	return a
+}
+
 // names enters a socket under both its names, where the address alone does not
 // tell them.
 func (l *loopback) names(proto string, inside, outside netip.AddrPort) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if outside.Addr().Is4() && inside.Port() == outside.Port() {
+	if inside.Port() == outside.Port() {
 		return
 	}
 	l.out[socket{proto, inside}] = outside
@@ -296,18 +306,7 @@ func (p Plan) CaptureFilter() string { return "host " + strings.Join(p.addrs(), 
 
 // DisplayFilter is the same for Wireshark.
 func (p Plan) DisplayFilter() string {
-	var v4, all []string
-	for _, a := range p.addrs() {
-		if strings.Contains(a, ":") {
-			all = append(all, "ipv6.addr == "+a)
-		} else {
-			v4 = append(v4, a)
-		}
-	}
-	if len(v4) > 0 {
-		all = slices.Insert(all, 0, "ip.addr in {"+strings.Join(v4, ", ")+"}")
-	}
-	return strings.Join(all, " || ")
+	return "ip.addr in {" + strings.Join(p.addrs(), ", ") + "}"
 }
 
 // DecodeAs tells Wireshark what is spoken at ports that had to be moved.

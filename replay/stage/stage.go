@@ -81,7 +81,11 @@ func Play(ctx context.Context, p scenarios.Params, limit time.Duration,
 
 // Add makes a host. role is what it is to the scenario, in words.
 func (st *Stage) Add(name, role string, addrs ...netip.Addr) (*Actor, error) {
-	h, err := st.Net.AddHost(name, addrs...)
+	own := make([]netip.Addr, len(addrs))
+	for i, a := range addrs {
+		own[i] = st.Params.Addr(a)
+	}
+	h, err := st.Net.AddHost(name, own...)
 	if err != nil {
 		return nil, err
 	}

@@ -14,14 +14,14 @@ import (
 
 // active is a visit over IPv4 with PORT, and one over IPv6 with EPRT.
 func (t *transfer) active(ctx context.Context) error {
-	for _, to := range []netip.Addr{server4, server6} {
+	for _, to := range t.server.Addrs() {
 		conn, err := t.client.Dial(ctx, "tcp", netip.AddrPortFrom(to, port).String())
 		if err != nil {
 			return err
 		}
-		c := &own{t: t, conn: textproto.NewConn(stage.Linger(conn)), at: client4}
+		c := &own{t: t, conn: textproto.NewConn(stage.Linger(conn)), at: t.client.Addrs()[0]}
 		if to.Is6() {
-			c.at = client6
+			c.at = t.client.Addrs()[1]
 		}
 		if _, _, err := c.conn.ReadResponse(220); err != nil {
 			return err

@@ -93,9 +93,9 @@ func parseEprt(param string) (netip.AddrPort, error) {
 // listen waits for the client's data connection.
 func (s *session) listen() (netip.AddrPort, error) {
 	s.drop()
-	host := server4
+	host := s.t.server.Addrs()[0]
 	if s.peer().Is6() {
-		host = server6
+		host = s.t.server.Addrs()[1]
 	}
 	l, err := s.t.server.Listen(net.JoinHostPort(host.String(), "0"))
 	if err != nil {

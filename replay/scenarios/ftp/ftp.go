@@ -68,10 +68,16 @@ func scenario(name, doc string, play func(*transfer, context.Context) error) sce
 }
 
 func (t *transfer) build() (err error) {
-	if t.client, err = t.Add("client", "FTP client", client4, client6); err != nil {
+	of := func(v4, v6 netip.Addr) []netip.Addr {
+		if t.Params.Real != nil {
+			return []netip.Addr{v4} // of IPv6 the loopback has one address, for one host
+		}
+		return []netip.Addr{v4, v6}
+	}
+	if t.client, err = t.Add("client", "FTP client", of(client4, client6)...); err != nil {
 		return err
 	}
-	if t.server, err = t.Add("server", "FTP server", server4, server6); err != nil {
+	if t.server, err = t.Add("server", "FTP server", of(server4, server6)...); err != nil {
 		return err
 	}
 	t.clientData, t.serverData = t.client.NewSide(), t.server.NewSide()

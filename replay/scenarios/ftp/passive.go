@@ -19,7 +19,7 @@ const resumeAt = 9000
 
 // passive is a visit over IPv4 with PASV, and one over IPv6 with EPSV.
 func (t *transfer) passive(ctx context.Context) error {
-	for _, to := range []netip.Addr{server4, server6} {
+	for _, to := range t.server.Addrs() {
 		c, err := ftp.Dial(netip.AddrPortFrom(to, port).String(),
 			ftp.DialWithDialFunc(func(network, address string) (net.Conn, error) {
 				conn, err := t.client.Dial(ctx, network, address)

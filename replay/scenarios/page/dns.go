@@ -65,7 +65,7 @@ func (v *visit) answer(w dns.ResponseWriter, q *dns.Msg) {
 		if q.Question[0].Qtype == dns.TypeA {
 			a.Answer = []dns.RR{&dns.A{
 				Hdr: dns.RR_Header{Name: q.Question[0].Name, Rrtype: dns.TypeA, Class: dns.ClassINET, Ttl: ttl},
-				A:   webAddr.AsSlice(),
+				A:   v.web.Addrs()[0].AsSlice(),
 			}}
 		}
 	} else {
@@ -87,7 +87,7 @@ func (v *visit) answer(w dns.ResponseWriter, q *dns.Msg) {
 
 // lookUp is the client's stub resolver.
 func (v *visit) lookUp(ctx context.Context) (netip.Addr, error) {
-	server := netip.AddrPortFrom(dnsAddr, 53)
+	server := netip.AddrPortFrom(v.dns.Addrs()[0], 53)
 	conn, err := v.client.DialContext(ctx, "udp", server.String())
 	if err != nil {
 		return netip.Addr{}, err

@@ -95,7 +95,7 @@ func (v *visit) build() (err error) {
 		{&v.dns, "dns", dnsAddr},
 		{&v.web, "web", webAddr},
 	} {
-		if *h.host, err = v.net.AddHost(h.name, h.addr); err != nil {
+		if *h.host, err = v.net.AddHost(h.name, v.p.Addr(h.addr)); err != nil {
 			return err
 		}
 	}

@@ -89,9 +89,10 @@ func (v *visit) answer(w dns.ResponseWriter, q *dns.Msg) {
 		a.Rcode = dns.RcodeNameError
 	} else {
 		h := dns.RR_Header{Name: q.Question[0].Name, Rrtype: q.Question[0].Qtype, Class: dns.ClassINET, Ttl: ttl}
+		addr := v.Params.Addr(zone[strings.ToLower(h.Name)])
 		switch h.Rrtype {
 		case dns.TypeA:
-			a.Answer = []dns.RR{&dns.A{Hdr: h, A: zone[strings.ToLower(h.Name)].AsSlice()}}
+			a.Answer = []dns.RR{&dns.A{Hdr: h, A: addr.AsSlice()}}
 		case dns.TypeHTTPS: // RFC 9460 section 9
 			a.Answer = []dns.RR{&dns.HTTPS{SVCB: dns.SVCB{Hdr: h, Priority: 1, Target: ".",
 				Value: []dns.SVCBKeyValue{&dns.SVCBAlpn{Alpn: v.offered()}}}}}
@@ -150,7 +151,7 @@ func (v *visit) lookUp(ctx context.Context, name string) (netip.Addr, error) {
 // ask is one question. Nothing is lost on this link, so there is nothing to
 // try again.
 func (v *visit) ask(ctx context.Context, name string, qtype uint16) (*dns.Msg, error) {
-	server := netip.AddrPortFrom(dnsAddr, 53)
+	server := netip.AddrPortFrom(v.resolver.host.Addrs()[0], 53)
 	conn, err := v.Browser.DialContext(ctx, "udp", server.String())
 	if err != nil {
 		return nil, err
@@ -192,6 +193,7 @@ func (v *visit) ask(ctx context.Context, name string, qtype uint16) (*dns.Msg, e
 		}
 		time.Sleep(time.Millisecond)
 		r.mu.Lock()
+		h = r.heard[q.Id]
 	}
 	r.mu.Unlock()
 	ap := local.AddrPort()

@@ -95,7 +95,7 @@ func (w *World) Origin(host, name string, addr netip.Addr, there, back simnet.Pa
 	if err := w.Net.Connect(w.Browser, h, there, back); err != nil {
 		return nil, err
 	}
-	o := &Origin{Host: h, Name: name, w: w, addr: addr, contents: contents}
+	o := &Origin{Host: h, Name: name, w: w, addr: h.Addrs()[0], contents: contents}
 	o.client.Now, o.server.Now = w.Net.Now, w.Net.Now
 	w.origins = append(w.origins, o)
 	return o, nil

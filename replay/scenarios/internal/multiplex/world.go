@@ -65,7 +65,7 @@ func New(p scenarios.Params, browser netip.Addr) (*World, error) {
 
 // Host adds a host. role is what it is to the scenario, in words.
 func (w *World) Host(name, role string, addr netip.Addr) (*simnet.Host, error) {
-	h, err := w.Net.AddHost(name, addr)
+	h, err := w.Net.AddHost(name, w.Params.Addr(addr))
 	if err != nil {
 		return nil, err
 	}

@@ -58,6 +58,7 @@ func (w *World) Host(name, role, addr string, names ...string) (*simnet.Host, er
 	if err != nil {
 		return nil, err
 	}
+	a = w.P.Addr(a)
 	h, err := w.Net.AddHost(name, a)
 	if err != nil {
 		return nil, err
