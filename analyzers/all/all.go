@@ -18,6 +18,8 @@ import (
 	"github.com/wiretale/wiretale/analyzers/httptransaction"
 	"github.com/wiretale/wiretale/analyzers/loss"
 	"github.com/wiretale/wiretale/analyzers/mix"
+	"github.com/wiretale/wiretale/analyzers/page"
+	"github.com/wiretale/wiretale/analyzers/pop3session"
 	"github.com/wiretale/wiretale/analyzers/rtt"
 	"github.com/wiretale/wiretale/analyzers/smtpsession"
 )
@@ -38,9 +40,11 @@ func Questions() []analyzers.Question {
 		dnsthreat.Question,
 		httptransaction.Question,
 		httpconnections.Question,
+		page.Question,
 		httpcache.Question,
 		httpcachewhatif.Question,
 		smtpsession.Question,
+		pop3session.Question,
 		mix.Question,
 	}
 }

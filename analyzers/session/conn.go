@@ -45,8 +45,8 @@ const (
 // ending is what flow.end said; Why 0: there was none.
 type ending struct {
 	why            events.Ending
-	client, server int64 // payload
-	packets        [2]uint64
+	took           events.Duration // first packet to last
+	client, server int64           // payload
 }
 
 // Step takes an event of FlowKinds and says whether it was one. Events of the
@@ -71,12 +71,12 @@ func (c *Conn) Step(e *events.Event) (flow bool) {
 		c.Last = e.Time
 		return true
 	case *events.FlowEnd:
-		c.end = ending{b.Why, int64(b.ClientBytes), int64(b.ServerBytes), [2]uint64{b.ClientPackets, b.ServerPackets}}
-		if b.Why == events.EndFIN || b.Why == events.EndReset {
-			c.Last = e.Time
-			if !c.shaken[events.FromServer] {
-				c.Start, c.First = e.Time.Add(-b.Duration), b.FirstFrame
-			}
+		// The event may come long after the last packet.
+		c.end = ending{b.Why, b.Duration, int64(b.ClientBytes), int64(b.ServerBytes)}
+		if c.shaken[events.FromServer] {
+			c.Last = c.Start.Add(b.Duration)
+		} else if b.FirstFrame != 0 {
+			c.First = b.FirstFrame
 		}
 		return true
 	}

@@ -25,6 +25,9 @@ func (c *Conn) Cost() Cost {
 		RoundTrips:  c.Opening() + c.tlsTrips + c.Trips.Done,
 		ClientBytes: c.end.client, ServerBytes: c.end.server,
 	}
+	if c.end.why != 0 {
+		v.Duration = c.end.took
+	}
 	if c.Heard[events.FromServer] {
 		v.Pipelined = c.Trips.Pipelined // else each one seems to be
 	}

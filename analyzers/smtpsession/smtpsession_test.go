@@ -67,7 +67,8 @@ func (t *talk) letter(m events.MailMessage, code int) {
 }
 
 func (t *talk) end(why events.Ending) []*events.Event {
-	t.client(&events.FlowEnd{Why: why, Protocol: "smtp", ClientPackets: 9, ServerPackets: 9, ClientBytes: 700, ServerBytes: 300})
+	t.client(&events.FlowEnd{Why: why, Protocol: "smtp", ClientPackets: 9, ServerPackets: 9, ClientBytes: 700, ServerBytes: 300,
+		FirstFrame: 1, Duration: events.Duration(t.at()) /* of the frame before, less the 10 ms of the SYN */})
 	return t.evs
 }
 
