@@ -1,0 +1,219 @@
+package page
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/wiretale/wiretale/events"
+)
+
+func transport(e *events.Event) int {
+	if e.Flow.Proto == events.ProtoTCP {
+		return 0
+	}
+	return 1
+}
+
+// start is the beginning of a flow that may turn out to speak HTTP.
+type start struct {
+	stream uint32
+	frame  uint64
+	at     events.Time // of its first packet
+	ready  events.Time // the handshake of TCP was over; 0: not seen
+}
+
+// starts are the latest of them, in the order of their numbers.
+type starts struct{ list []start }
+
+func (s *starts) add(e *events.Event, most int) {
+	if n := len(s.list); n > 0 && s.list[n-1].stream >= e.Stream {
+		return // a number that was used before: it cannot be told apart
+	}
+	if len(s.list) >= 2*most {
+		s.list = s.list[:copy(s.list, s.list[most:])]
+	}
+	s.list = append(s.list, start{stream: e.Stream, frame: e.Pos.Frame, at: e.Time})
+}
+
+func (s *starts) find(stream uint32) *start {
+	i, ok := slices.BinarySearchFunc(s.list, stream, func(a start, n uint32) int {
+		return int(int64(a.stream) - int64(n))
+	})
+	if !ok {
+		return nil
+	}
+	return &s.list[i]
+}
+
+// conn is a connection that spoke HTTP, or TLS.
+type conn struct {
+	key   events.StreamKey
+	start start // at 0: not captured
+	// tlsFrom and tlsTo are the handshake of TLS, or of QUIC.
+	tlsFrom, tlsTo events.Time
+	queue          []*object // not over, in the order of their requests
+	lastEnd        events.Time
+	latest         *object // of HTTP/1
+	sni            string
+	hello          uint64 // frame
+	asked          int    // requests
+}
+
+func (c *client) conn(f *fold, e *events.Event, make bool) *conn {
+	k := e.Key()
+	if c.last != nil && c.last.key == k {
+		return c.last
+	}
+	n := c.conns[k]
+	if n == nil {
+		if !make {
+			return nil
+		}
+		if len(c.conns) >= f.pending {
+			c.limited++
+			return nil
+		}
+		if c.conns == nil {
+			c.conns = map[events.StreamKey]*conn{}
+		}
+		n = &conn{key: k}
+		if s := c.starts[transport(e)].find(e.Stream); s != nil {
+			n.start = *s
+		}
+		c.conns[k] = n
+	}
+	c.last = n
+	return n
+}
+
+// hello notes a connection whose requests may stay unseen.
+func (c *client) hello(f *fold, e *events.Event, b *events.TLSClientHello) {
+	web := e.Flow.ServerPort == 443 || e.Flow.ServerPort == 8443
+	for _, p := range b.ALPN {
+		web = web || p == "h2" || p == "h3" || strings.HasPrefix(p, "http/1")
+	}
+	if !web {
+		return
+	}
+	if n := c.conn(f, e, true); n != nil && n.hello == 0 {
+		n.sni, n.hello = strings.ToLower(b.SNI), e.Pos.Frame
+	}
+}
+
+// hangUp ends a connection: what was under way on it stays unfinished.
+func (c *client) hangUp(k events.StreamKey) {
+	n := c.conns[k]
+	if n == nil {
+		return
+	}
+	c.seal(n)
+	delete(c.conns, k)
+	if c.last == n {
+		c.last = nil
+	}
+}
+
+// seal counts a connection on which no request could be read.
+func (c *client) seal(n *conn) {
+	if n.hello == 0 || n.asked > 0 {
+		return
+	}
+	s := &c.sealed
+	s.connections++
+	s.first(n.hello, n.key)
+	if n.sni != "" && len(s.hosts) < maxHosts && !slices.Contains(s.hosts, n.sni) {
+		s.hosts = append(s.hosts, strings.Clone(n.sni))
+	}
+}
+
+// find is the first object of that request in that phase: HTTP/1 may send
+// several requests in one packet, and answers them in order.
+func (n *conn) find(httpStream, frame uint64, ph phase) *object {
+	for _, o := range n.queue {
+		if o.requestFrame == frame && o.httpStream == httpStream && o.phase == ph {
+			return o
+		}
+	}
+	return nil
+}
+
+func (n *conn) finish(o *object, e *events.Event, whole bool) {
+	o.phase = broken
+	if whole {
+		o.phase = whole_
+	}
+	o.end, o.endFrame = e.Time, e.Pos.Frame
+	n.lastEnd = max(n.lastEnd, e.Time)
+	if i := slices.Index(n.queue, o); i >= 0 {
+		n.queue = slices.Delete(n.queue, i, i+1)
+	}
+}
+
+// lookup is a question of DNS about where a host is.
+type lookup struct {
+	name     []byte // without its last dot, in lower case
+	id       uint16
+	stream   uint32
+	proto    uint8
+	used     bool
+	frame    uint64
+	asked    events.Time
+	answered events.Time // 0: not
+}
+
+// maxLookups is how many are remembered of a client: browsers ask at once for
+// all hosts of a page.
+const maxLookups = 64
+
+func (c *client) look(e *events.Event, m *events.DNSMessage) {
+	if m.Response {
+		for i := range c.looks {
+			l := &c.looks[i]
+			if l.id == m.ID && l.stream == e.Stream && l.proto == e.Flow.Proto && l.answered == 0 {
+				l.answered = e.Time
+				return
+			}
+		}
+		return
+	}
+	for i := range c.looks { // sent again: the first one counts
+		l := &c.looks[i]
+		if l.id == m.ID && l.stream == e.Stream && l.proto == e.Flow.Proto && l.answered == 0 {
+			return
+		}
+	}
+	if len(c.looks) < maxLookups {
+		c.looks = append(c.looks, lookup{})
+		c.nextLook = len(c.looks) - 1
+	}
+	l := &c.looks[c.nextLook]
+	c.nextLook = (c.nextLook + 1) % maxLookups
+	*l = lookup{name: l.name[:0], id: m.ID, stream: e.Stream, proto: e.Flow.Proto, frame: e.Pos.Frame, asked: e.Time}
+	q := strings.TrimSuffix(m.Question[0].Name, ".")
+	for i := range len(q) {
+		b := q[i]
+		if 'A' <= b && b <= 'Z' {
+			b |= 0x20
+		}
+		l.name = append(l.name, b)
+	}
+}
+
+// lookedUp takes the look-ups of host that were answered before at, and not
+// long before.
+func (c *client) lookedUp(host string, at events.Time, o *object) {
+	if host == "" {
+		return
+	}
+	for i := range c.looks {
+		l := &c.looks[i]
+		if l.used || l.answered == 0 || l.answered > at || at.Sub(l.answered) > patience || string(l.name) != host {
+			continue
+		}
+		l.used = true
+		if o.dnsFrom == 0 || l.asked < o.dnsFrom {
+			o.dnsFrom, o.dnsFrame, o.dnsKey = l.asked, l.frame, events.StreamKey{Stream: l.stream, Proto: l.proto}
+		}
+		o.dnsTo = max(o.dnsTo, l.answered)
+	}
+}

@@ -1,0 +1,66 @@
+package page
+
+import (
+	"slices"
+	"testing"
+)
+
+func TestLinks(t *testing.T) {
+	const doc = `<!DOCTYPE html><html><head>
+<link rel="Stylesheet" href="/a.css"><link rel=canonical href="/not"><link rel="icon preload" href=icon.png>
+<style>@import "b.css"; /* url(not.png) */ p { background: URL( 'c.png' ) }</style>
+<script src="//cdn.test/d.js?x=1&amp;y=2"></script><script>var s = "<img src=not.png>"</script></head>
+<body background=e.png><a href="not.html"><img src="../f.png#top" srcset="f2.png 2x, f3.png 3x"></a>
+<!-- <img src=not.png> --><img src="data:image/gif;base64,AAAA"><iframe src="HTTP://Other.test:80"></iframe>
+<video poster=g.jpg><source src=h.mp4></video><div style="background:url(i.png)"></div>
+<base href="http://base.test/dir/"><img src="j k.png"><img src="mailto:x">`
+	want := []string{
+		"http://a.test/a.css", "http://a.test/p/icon.png", "http://a.test/p/b.css", "http://a.test/p/c.png",
+		"http://cdn.test/d.js?x=1&y=2", "http://a.test/p/e.png", "http://a.test/f.png", "http://a.test/p/f2.png", "http://a.test/p/f3.png",
+		"http://other.test/", "http://a.test/p/g.jpg", "http://a.test/p/h.mp4", "http://a.test/p/i.png", "http://base.test/dir/j%20k.png",
+	}
+	var got []string
+	links("http://a.test/p/index.html?q=/x", []byte(doc), func(u string) bool { got = append(got, u); return true })
+	if !slices.Equal(got, want) {
+		t.Errorf("links\n%q, want\n%q", got, want)
+	}
+	got = nil
+	links("http://a.test/p/", []byte(doc), func(u string) bool { got = append(got, u); return len(got) < 2 })
+	if len(got) != 2 {
+		t.Errorf("%d links after enough", len(got))
+	}
+}
+
+func TestURLs(t *testing.T) {
+	for _, c := range [][2]string{
+		{"HTTP://A.test", "http://a.test/"}, {"https://a.test:443/x?y#z", "https://a.test/x?y"}, {"http://a.test?x", "http://a.test/?x"},
+		{"http://u:p@a.test/", "http://a.test/"}, {"about:blank", ""}, {"ftp://a.test/", ""}, {"http:///x", ""},
+	} {
+		if got, _ := normal(c[0]); got != c[1] {
+			t.Errorf("%s is %q, want %q", c[0], got, c[1])
+		}
+	}
+	for _, c := range [][3]string{ // RFC 3986 section 5.4.1
+		{"http://a/b/c/d;p?q", "g", "http://a/b/c/g"}, {"http://a/b/c/d;p?q", "./g", "http://a/b/c/g"}, {"http://a/b/c/d;p?q", "g/", "http://a/b/c/g/"},
+		{"http://a/b/c/d;p?q", "/g", "http://a/g"}, {"http://a/b/c/d;p?q", "//g", "http://g/"}, {"http://a/b/c/d;p?q", "?y", "http://a/b/c/d;p?y"},
+		{"http://a/b/c/d;p?q", "g?y", "http://a/b/c/g?y"}, {"http://a/b/c/d;p?q", "..", "http://a/b/"}, {"http://a/b/c/d;p?q", "../..", "http://a/"},
+		{"http://a/b/c/d;p?q", "../../../g", "http://a/g"}, {"http://a/b/c/d;p?q", "g#s", "http://a/b/c/g"}, {"http://a/b/c/d;p?q", "./g/.", "http://a/b/c/g/"},
+	} {
+		if got, _ := resolve(c[0], c[1]); got != c[2] {
+			t.Errorf("%s at %s is %q, want %q", c[1], c[0], got, c[2])
+		}
+	}
+}
+
+// Whatever a document holds, its reading ends.
+func FuzzLinks(f *testing.F) {
+	f.Add([]byte(`<img src="a"><style>@import url(b)`))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		links("http://a.test/", b, func(u string) bool {
+			if n, ok := normal(u); !ok || n != u {
+				t.Errorf("%q is not in normal form: %q", u, n)
+			}
+			return true
+		})
+	})
+}
