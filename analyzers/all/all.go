@@ -15,6 +15,7 @@ import (
 	"github.com/wiretale/wiretale/analyzers/httpcache"
 	"github.com/wiretale/wiretale/analyzers/httpcachewhatif"
 	"github.com/wiretale/wiretale/analyzers/httpconnections"
+	"github.com/wiretale/wiretale/analyzers/httpcookies"
 	"github.com/wiretale/wiretale/analyzers/httptransaction"
 	"github.com/wiretale/wiretale/analyzers/loss"
 	"github.com/wiretale/wiretale/analyzers/mix"
@@ -43,6 +44,7 @@ func Questions() []analyzers.Question {
 		page.Question,
 		httpcache.Question,
 		httpcachewhatif.Question,
+		httpcookies.Question,
 		smtpsession.Question,
 		pop3session.Question,
 		mix.Question,

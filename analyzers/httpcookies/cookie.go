@@ -1,0 +1,188 @@
+package httpcookies
+
+import (
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/wiretale/wiretale/analyzers"
+	"github.com/wiretale/wiretale/analyzers/httpopen"
+	"github.com/wiretale/wiretale/events"
+)
+
+// cookie is one, while the capture is read. Its seen list has a line for each
+// site and value.
+type cookie struct {
+	v        Cookie
+	client   events.Addr
+	lines    []edge
+	values   []mark
+	samples  int
+	rest     bool
+	versions [3]bool
+	frames   []uint64
+
+	undecided map[string]uint64
+}
+
+type edge struct {
+	Seen
+	value mark
+}
+
+// mostValues is how many values of one cookie are followed: what changes with
+// every answer is nobody's name.
+const mostValues = 16
+
+func (c *cookie) stream(x *httpopen.Exchange[struct{}]) {
+	version := x.Request.Version
+	if x.RequestFrame == 0 {
+		version = x.Response.Version
+	}
+	switch version {
+	case "2":
+		c.versions[1] = true
+	case "3":
+		c.versions[2] = true
+	default:
+		c.versions[0] = true
+	}
+	if x.Flow.Proto == events.ProtoTCP && !strings.Contains(x.Layer, "/tls") {
+		c.v.InClear++
+	}
+}
+
+// seen finds the line of a value on a page; nil where there is no room.
+func (c *cookie) seen(ctx *context, value mark, frame uint64) *Seen {
+	if len(c.frames) < analyzers.MaxFrames {
+		c.frames = append(c.frames, frame)
+	}
+	if ctx.party == Undecided {
+		if c.undecided == nil {
+			c.undecided = map[string]uint64{}
+		}
+		c.undecided[ctx.why]++
+	}
+	if !slices.Contains(c.values, value) {
+		if len(c.values) >= mostValues {
+			c.v.MoreThan = true
+			return nil
+		}
+		c.values = append(c.values, value)
+	}
+	for i := range c.lines {
+		if e := &c.lines[i]; e.value == value && e.Site == ctx.page && e.Party == ctx.party {
+			e.LastFrame = max(e.LastFrame, frame)
+			e.FirstFrame = min(e.FirstFrame, frame)
+			return &e.Seen
+		}
+	}
+	if len(c.lines) >= c.samples {
+		c.v.LeftSites = true
+		return nil
+	}
+	c.lines = append(c.lines, edge{Seen{Site: ctx.page, Party: ctx.party, FirstFrame: frame, LastFrame: frame}, value})
+	return &c.lines[len(c.lines)-1].Seen
+}
+
+func (c *cookie) name() string {
+	if c.rest {
+		return "all others"
+	}
+	return c.client.String() + " " + c.v.Domain + " " + c.v.Name
+}
+
+func (c *cookie) row() *Cookie {
+	v := c.v
+	if !c.rest {
+		v.Client = c.client.String()
+	}
+	v.Values = len(c.values)
+	first, third := false, false
+	for i := range c.lines {
+		e := &c.lines[i]
+		e.Value = e.value.String()
+		v.Seen = append(v.Seen, e.Seen)
+		first = first || e.Party == First
+		third = third || e.Party == Third
+	}
+	switch {
+	case first && third:
+		v.Party = Both
+	case first:
+		v.Party = First
+	case third:
+		v.Party = Third
+	default:
+		v.Party = Undecided
+	}
+	c.track(&v)
+	var why []string
+	for w := range c.undecided {
+		why = append(why, w)
+	}
+	slices.Sort(why)
+	v.Undecided = strings.Join(why, "; ")
+	if c.rest {
+		v.Undecided, v.Tracking = "limit fold-pending: cookies beyond it are in this row together", false
+	}
+	fs := c.frames
+	if v.Tracking {
+		// Where each site saw it first.
+		fs = nil
+		for i := range v.Seen {
+			if e := &v.Seen[i]; e.Value == v.Identifier && e.Party == Third {
+				fs = append(fs, e.FirstFrame)
+			}
+		}
+	}
+	v.Frames = analyzers.Frames(fs...)
+	v.Filter = c.filter()
+	return &v
+}
+
+// track finds a value that was sent, or set, for pages of several sites of
+// which the cookie's is none.
+func (c *cookie) track(v *Cookie) {
+	for _, m := range c.values {
+		if m == 0 {
+			continue
+		}
+		var on []string
+		for i := range c.lines {
+			if e := &c.lines[i]; e.value == m && e.Party == Third && e.Site != "" && !slices.Contains(on, e.Site) {
+				on = append(on, e.Site)
+			}
+		}
+		if len(on) > max(len(v.TrackedSites), 1) {
+			v.Tracking, v.Identifier, v.TrackedSites = true, m.String(), on
+		}
+	}
+	slices.Sort(v.TrackedSites)
+}
+
+// filter shows the messages that bear the cookie.
+func (c *cookie) filter() string {
+	if c.rest {
+		return "http.cookie || http.set_cookie"
+	}
+	name := strconv.Quote(c.v.Name + "=")
+	if c.v.Name == "" {
+		name = `""`
+	}
+	var parts []string
+	if c.versions[0] {
+		parts = append(parts, "http.cookie contains "+name, "http.set_cookie contains "+name)
+	}
+	if c.versions[1] {
+		parts = append(parts, "http2.headers.cookie contains "+name, "http2.headers.set_cookie contains "+name)
+	}
+	if c.versions[2] {
+		parts = append(parts, "http3")
+	}
+	ip := "ip"
+	if !c.client.IP().Is4() {
+		ip = "ipv6"
+	}
+	return ip + ".addr == " + c.client.String() + " && (" + strings.Join(parts, " || ") + ")"
+}
