@@ -45,8 +45,10 @@ func (e *Error) Error() string {
 // Program is a compiled filter. It is not changed after Compile, so that any
 // number of goroutines may use it. The zero Program matches nothing.
 type Program struct {
-	raw []bpf.RawInstruction
-	vm  []step
+	raw      []bpf.RawInstruction
+	vm       []step
+	link     capture.LinkType
+	computed bool // it reads at offsets that it computes
 }
 
 // Compile compiles expr for packets of one link type. The program gives snaplen
@@ -75,7 +77,20 @@ func compile(expr string, link capture.LinkType, snaplen int, bigEndian bool) (P
 	if len(raw) > maxCode {
 		return Program{}, &Error{Expr: shorten(expr), Msg: fmt.Sprintf("it needs %d instructions, and the kernel takes %d; use fewer terms, or ranges and networks", len(raw), maxCode)}
 	}
-	return Program{raw: raw, vm: load(raw)}, nil
+	return Program{raw: raw, vm: load(raw), link: link, computed: computes(nodes)}, nil
+}
+
+// computes reports whether an offset is computed, other than behind the IPv4
+// header.
+func computes(nodes []node) bool {
+	for i := range nodes {
+		for _, c := range nodes[i].code {
+			if c.op == opTax {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // shorten keeps messages about long expressions readable.

@@ -52,8 +52,10 @@ func simplify(nodes []node, entry int) ([]node, int) {
 	for range rounds {
 		before := len(nodes)
 		nodes, entry = join(nodes, entry)
+		moved := gather(nodes, true)
+		moved = gather(nodes, false) || moved
 		nodes, entry = thread(nodes, entry)
-		if len(nodes) == before {
+		if len(nodes) == before && !moved {
 			break
 		}
 	}
@@ -94,6 +96,56 @@ func join(nodes []node, entry int) ([]node, int) {
 		out = append(out, n)
 	}
 	return out, moved[entry]
+}
+
+// gather puts tests of one field side by side where they are alternatives (or
+// all must hold), so that the field is loaded once: "src port 80, dst port 80,
+// src port 443, dst port 443" becomes "src port 80, src port 443, …". The ways
+// out of such tests are the same, but of a packet that is cut off between the
+// two fields. It reports whether it moved some.
+func gather(nodes []node, alternatives bool) (moved bool) {
+	ways := make([]int, len(nodes)) // into each node
+	from := make([]int, len(nodes)) // the last of them
+	for i := 2; i < len(nodes); i++ {
+		for _, to := range [2]int{nodes[i].yes, nodes[i].no} {
+			ways[to]++
+			from[to] = i
+		}
+	}
+	// out and next are where a node of the row leads if it decides, and if not.
+	ends := func(n *node) (out, next int) {
+		if alternatives {
+			return n.yes, n.no
+		}
+		return n.no, n.yes
+	}
+	for i := len(nodes) - 1; i > accept; i-- {
+		p := nodes[i]
+		if p.code != nil {
+			continue
+		}
+		out, _ := ends(&p)
+		row := i // where p can move up to
+		for ways[row] == 1 {
+			before := &nodes[from[row]]
+			if o, next := ends(before); o != out || next != row || before.code != nil {
+				break
+			}
+			if before.val == p.val {
+				// Everything from row to p goes one place down.
+				for at := i; at != row; at = from[at] {
+					nodes[at].test = nodes[from[at]].test
+				}
+				if row != i {
+					nodes[row].test = p.test
+					moved = true
+				}
+				break
+			}
+			row = from[row]
+		}
+	}
+	return moved
 }
 
 // thread leads each way past the tests whose outcome is known on it.
