@@ -29,7 +29,7 @@ func (c *Conversation) ftpData(e *events.Event, x *events.FTPData) (*Message, Re
 // dataConnections ties the data connections of FTP to their control
 // connections: they are opened behind what announced them, their bytes go
 // behind the command, and the final reply behind the bytes (RFC 959 section
-// 5.1). One whose control connection is not played is not played.
+// 5.1). One whose command is not played is not played.
 func (s *Script) dataConnections(b *builder) {
 	played := map[*Conversation]bool{}
 	for _, c := range s.Conversations {
@@ -40,7 +40,8 @@ func (s *Script) dataConnections(b *builder) {
 			return false
 		}
 		c := b.of[events.StreamKey{Stream: d.data.ControlStream, Proto: events.ProtoTCP}]
-		if c == nil || !played[c] {
+		asked := func(m *Message) bool { return m.Kind == truth.FTPCommand && m.frame == d.data.CommandFrame }
+		if c == nil || !played[c] || !slices.ContainsFunc(c.Messages, asked) {
 			s.Left[Apart]++
 			return true
 		}

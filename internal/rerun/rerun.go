@@ -33,6 +33,9 @@ func (s *Script) Run(ctx context.Context, name string, o replay.Options, think t
 				out = fmt.Errorf("%w; %s", out, why)
 			}
 		}
+		if s.Broken != nil {
+			out = fmt.Errorf("%w; %w", out, s.Broken)
+		}
 		return out
 	}
 	s.secure = o.TLS

@@ -45,7 +45,7 @@ const (
 )
 
 // Apart is a reason of FTP.
-const Apart Reason = "data of FTP whose control connection is not played"
+const Apart Reason = "data of FTP whose command is not played"
 
 var reasons = []Reason{Encrypted, Gap, Midway, Inside, CutOff, NoRequest, NoResponse, Multicast, Itself, Unsupported, Apart, Unbuilt, Refused, TooMany, Silent}
 
@@ -65,10 +65,14 @@ type Script struct {
 	As            web.Version
 	Conversations []*Conversation // message by message
 	Left          map[Reason]int  // conversations that cannot
+	// Stopped are those of Conversations that are played up to a place only.
+	Stopped map[Reason]int
 	// LeftExchanges are the HTTP exchanges that cannot, of those that would be
 	// played by the libraries.
 	LeftExchanges map[Reason]int
-	RTT           time.Duration // median of the handshakes; 0: there were none
+	// Broken is why the capture was not read to its end; nil: it was.
+	Broken error
+	RTT    time.Duration // median of the handshakes; 0: there were none
 	// between are the round-trip times of hosts, client first.
 	between map[[2]netip.Addr]time.Duration
 
@@ -90,6 +94,8 @@ type Conversation struct {
 
 	stream     events.StreamKey
 	reason     Reason
+	stopped    Reason           // why it is played up to here only; "": it is played to its end
+	clean      int              // so many messages are whole
 	gaps       [2]time.Duration // capture point to each side and back, from the handshake
 	from       netip.AddrPort   // of the client when played
 	pending    [2]bool          // by sender: a head was seen whose body is to come
@@ -139,7 +145,7 @@ type Message struct {
 }
 
 // Read makes the script of the captures at paths, with HTTP as it is to be
-// played.
+// played. A broken file is read up to the break.
 func Read(ctx context.Context, as web.Version, paths ...string) (*Script, error) {
 	b := builder{as: as, of: map[events.StreamKey]*Conversation{}}
 	_, err := pipeline.Run(ctx, pipeline.Config{
@@ -151,10 +157,12 @@ func Read(ctx context.Context, as web.Version, paths ...string) (*Script, error)
 			return nil
 		},
 	})
-	if err != nil {
+	if err != nil && (len(b.order) == 0 || ctx.Err() != nil) {
 		return nil, err
 	}
-	return b.script(), nil
+	s := b.script()
+	s.Broken = err
+	return s, nil
 }
 
 type builder struct {
@@ -210,7 +218,7 @@ func (b *builder) event(e *events.Event) {
 			c.leave(Encrypted)
 		}
 	case *events.FlowGap:
-		c.leave(Gap)
+		c.stop(Gap)
 	case *events.TCPRTT:
 		if x.Of != events.RTTData {
 			if c.gaps[e.From&1] == 0 {
@@ -236,15 +244,20 @@ func (b *builder) message(c *Conversation, e *events.Event) {
 	}
 	switch {
 	case e.Truncated:
-		c.leave(CutOff)
+		c.stop(CutOff)
 	case strings.Count(strings.TrimSuffix(e.Layer, "/mail"), "/") > 1:
 		c.leave(Inside)
 	}
-	if c.reason != "" {
+	if c.reason != "" || c.stopped != "" {
 		return
 	}
 	m, reason := c.build(e)
-	if reason != "" {
+	switch reason {
+	case "":
+	case CutOff, Unbuilt:
+		c.stop(reason)
+		return
+	default:
 		c.leave(reason)
 		return
 	}
@@ -282,11 +295,31 @@ func (c *Conversation) add(m *Message, e *events.Event) {
 	}
 	m.Think = max(0, first.Sub(before).Std()-network)
 	c.Messages = append(c.Messages, m)
+	if c.whole() {
+		c.clean = len(c.Messages)
+	}
+}
+
+// whole reports whether nothing is open: no body is to come, no owner of a
+// literal, no message of chunks.
+func (c *Conversation) whole() bool {
+	return !c.pending[0] && !c.pending[1] && len(c.chunk)+len(c.mails) == 0
+}
+
+// stop says that c is played up to here only, for r; where nothing was said
+// yet, it is not played.
+func (c *Conversation) stop(r Reason) {
+	switch {
+	case c.clean == 0:
+		c.leave(r)
+	case c.stopped == "":
+		c.stopped, c.Messages = r, c.Messages[:c.clean]
+	}
 }
 
 // script is what can be played, in order of time.
 func (b *builder) script() *Script {
-	s := &Script{As: b.as, Left: map[Reason]int{}, LeftExchanges: map[Reason]int{}}
+	s := &Script{As: b.as, Left: map[Reason]int{}, Stopped: map[Reason]int{}, LeftExchanges: map[Reason]int{}}
 	hosts := map[netip.Addr]bool{}
 	room := func(c *Conversation) bool {
 		more := 0
@@ -316,8 +349,8 @@ func (b *builder) script() *Script {
 			s.Left[c.reason]++
 			continue
 		}
-		if c.reason == "" && (c.pending[0] || c.pending[1] || len(c.chunk)+len(c.mails) > 0) {
-			c.leave(CutOff)
+		if c.reason == "" && !c.whole() {
+			c.stop(CutOff)
 		}
 		if c.reason == "" && c.Client.Addr() == c.Server.Addr() {
 			c.leave(Itself)
@@ -332,9 +365,12 @@ func (b *builder) script() *Script {
 			s.Left[c.reason]++
 			continue
 		}
+		if c.stopped != "" {
+			s.Stopped[c.stopped]++
+		}
 		hosts[c.Client.Addr()], hosts[c.Server.Addr()] = true, true
 		last := c.Messages[len(c.Messages)-1]
-		if last.Kind != truth.HTTPResponse && last.From == events.FromServer {
+		if c.stopped == "" && last.Kind != truth.HTTPResponse && last.From == events.FromServer {
 			c.ServerCloses = true // after QUIT or LOGOUT the server closes
 		}
 		s.Conversations = append(s.Conversations, c)

@@ -24,7 +24,11 @@ func Table(w io.Writer, before, after *Script, o report.Options) error {
 		right("bytes"), right("until answer, median"), right("took")}
 	var rows [][]string
 	number, unlisted := map[string]int{}, 0
-	for _, f := range Compare(before, after) {
+	figures := Compare(before, after)
+	if len(figures) == 2 {
+		figures = figures[:1] // all is that
+	}
+	for _, f := range figures {
 		if number[f.Protocol]++; number[f.Protocol] > listed {
 			unlisted++
 			continue
@@ -105,6 +109,21 @@ func notes(before, after *Script) []string {
 	default:
 		say("played: %s, and %s of HTTP.", count(n, "conversation"), count(k, "exchange"))
 	}
+	if before.Broken != nil {
+		say("of the capture, up to a break: %s.", before.Broken)
+	}
+	if stopped := list(before.Stopped); stopped != "" {
+		say("of these, conversations played up to a place only: %s.", stopped)
+	}
+	oneSided := 0
+	for _, c := range before.Conversations {
+		if c.stopped == "" && c.oneSided() {
+			oneSided++
+		}
+	}
+	if oneSided > 0 {
+		say("one-sided: %s; the other direction was not captured, so nobody answers.", count(oneSided, "conversation"))
+	}
 	if left := list(before.Left); left != "" {
 		say("left out, conversations: %s.", left)
 	}
@@ -158,6 +177,16 @@ func notes(before, after *Script) []string {
 	return out
 }
 
+// oneSided reports whether only one side of a dialogue was captured.
+func (c *Conversation) oneSided() bool {
+	for _, m := range c.Messages {
+		if c.data != nil || m.From != c.Messages[0].From {
+			return false
+		}
+	}
+	return true
+}
+
 func count(n int, what string) string {
 	if n == 1 {
 		return "1 " + what
@@ -170,7 +199,7 @@ func list(left map[Reason]int) string {
 	var out []string
 	for _, r := range reasons {
 		if n := left[r]; n > 0 {
-			out = append(out, fmt.Sprintf("%d: %s", n, r))
+			out = append(out, fmt.Sprintf("%d × %s", n, r))
 		}
 	}
 	return strings.Join(out, "; ")
