@@ -77,9 +77,6 @@ func (o *Options) params(s *scenarios.Scenario) (scenarios.Params, error) {
 	if p.RTT == 0 {
 		p.RTT = s.RTT
 	}
-	if err := o.heeded(s); err != nil {
-		return p, err
-	}
 	switch {
 	case p.RTT < 0 || p.RTT > MaxRTT:
 		return p, badf("an RTT of %s is not between 0 and %s", o.RTT, MaxRTT)
@@ -187,6 +184,7 @@ type Info struct {
 	RTT  time.Duration // where Options say nothing
 
 	Takes     string // flags, in words
+	MinMTU    uint32 // 0: that of the network
 	Simulated string // why it cannot be played on real sockets; "": it can
 }
 
@@ -194,7 +192,7 @@ type Info struct {
 func Names() []Info {
 	out := make([]Info, len(all.Scenarios))
 	for i, s := range all.Scenarios {
-		out[i] = Info{Name: s.Name, Doc: s.Doc, RTT: s.RTT, Takes: takes(s.Takes, true), Simulated: s.Simulated}
+		out[i] = Info{Name: s.Name, Doc: s.Doc, RTT: s.RTT, Takes: takes(s.Takes, true), MinMTU: s.MinMTU, Simulated: s.Simulated}
 	}
 	return out
 }
@@ -210,6 +208,9 @@ func Help(name string) string { return scenarios.Readme(name) }
 func Run(ctx context.Context, name string, o Options) error {
 	s, err := find(name)
 	if err != nil {
+		return err
+	}
+	if err := o.heeded(s); err != nil {
 		return err
 	}
 	return Play(ctx, *s, o)
@@ -233,7 +234,8 @@ func find(name string) (*scenarios.Scenario, error) {
 	return &all.Scenarios[i], nil
 }
 
-// Play is Run for a scenario that is not among those named.
+// Play is Run for a scenario that is not among those named, and that sees to it
+// itself that nothing is asked in vain.
 func Play(ctx context.Context, s scenarios.Scenario, o Options) error {
 	p, err := o.params(&s)
 	if err != nil {

@@ -89,6 +89,8 @@ func (r *replayFlags) define(c *call) {
 func (r *replayFlags) run(c *call) error {
 	nothing := r.capture == "" && r.truth == "" && r.keylog == ""
 	switch {
+	case r.rerun.from != "" && r.o.Real:
+		return usagef("--from plays over a simulated network: it goes without --real")
 	case r.rerun.from != "":
 		return r.fromCapture(c)
 	case r.list || len(c.args) == 0 && nothing && !r.o.Real:

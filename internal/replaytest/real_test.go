@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -32,7 +33,7 @@ func TestRealCapture(t *testing.T) {
 		t.Skip("tcpdump is not installed")
 	}
 	for _, s := range replay.Names() {
-		if s.Simulated != "" || !everything() && !contains(onReal, s.Name) {
+		if s.Simulated != "" || !everything() && !slices.Contains(onReal, s.Name) {
 			continue
 		}
 		t.Run(s.Name, func(t *testing.T) {
@@ -67,15 +68,6 @@ func TestRealCapture(t *testing.T) {
 			}
 		})
 	}
-}
-
-func contains(names []string, name string) bool {
-	for _, n := range names {
-		if n == name {
-			return true
-		}
-	}
-	return false
 }
 
 // dumper captures with the filter of the plan that is written to it, and lets
