@@ -15,6 +15,7 @@ const (
 	shownPeers  = 64
 	mostRounds  = 256
 	blur        = events.Duration(2e6) // s: what happened so close to a decision may be before or after it
+	soon        = events.Duration(5e6) // s: whose interest came so soon after a decision may have been known
 	lateForTurn = 20                   // what is so small a part of a period after a round is the round's doing
 	nearTurn    = 100                  // and a decision is of a round if it is so near
 )
@@ -156,7 +157,7 @@ func (c *chooser) slot(d *Decision, i int) {
 	d.Rank = 1
 	least, most := c.bounds(i, at)
 	for k, x := range c.ends {
-		if k == i || !c.interested(k, at) {
+		if k == i || !c.interested(k, at) && !c.interested(k, at.Add(soon)) {
 			continue
 		}
 		n++

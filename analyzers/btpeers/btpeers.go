@@ -144,6 +144,9 @@ type Side struct {
 	Closed   bool // it says nothing more
 	Messages int  // captured, the handshake too
 	Gaps     int  // holes in what it sent
+
+	said, heard events.Time // the last moment of each
+	causes      causes
 }
 
 // SideOf is the end at which p is.
@@ -205,7 +208,7 @@ func (t *Table) Take(e *events.Event, do func(*Moment)) {
 			return
 		}
 		for c := t.byFlow[e.Key()]; c != nil; c = c.next {
-			t.end(c, e)
+			t.end(c, e, b.Why)
 		}
 		delete(t.byFlow, e.Key())
 		if t.last != nil && t.last.Key == e.Key() {
@@ -216,7 +219,7 @@ func (t *Table) Take(e *events.Event, do func(*Moment)) {
 	case *events.BitTorrentEnd:
 		for c := t.byFlow[e.Key()]; c != nil; c = c.next {
 			if c.Swarm.Hash == b.InfoHash && !c.Swarm.Seal {
-				t.half(c, e, e.From)
+				t.half(c, e, e.From, b.Why)
 			}
 		}
 	case *events.BitTorrentMessage:
@@ -309,7 +312,7 @@ func (t *Table) open(e *events.Event, s *Swarm, head *Conn, begins bool) *Conn {
 	if begins {
 		for c := head; c != nil; c = c.next {
 			if c.Swarm == s && c.State == Open {
-				t.end(c, e) // over uTP another connection took its ports
+				t.end(c, e, events.EndIdle) // over uTP another connection took its ports
 			}
 		}
 	}
@@ -333,16 +336,16 @@ func (t *Table) open(e *events.Event, s *Swarm, head *Conn, begins bool) *Conn {
 	return c
 }
 
-func (t *Table) end(c *Conn, e *events.Event) {
+func (t *Table) end(c *Conn, e *events.Event, why events.Ending) {
 	if c.State == Over {
 		return
 	}
-	t.half(c, e, events.FromClient)
-	t.half(c, e, events.FromServer)
+	t.half(c, e, events.FromClient, why)
+	t.half(c, e, events.FromServer, why)
 }
 
 // half: one side of c says nothing more.
-func (t *Table) half(c *Conn, e *events.Event, from events.Dir) {
+func (t *Table) half(c *Conn, e *events.Event, from events.Dir, why events.Ending) {
 	s := &c.Sides[from]
 	if s.Closed {
 		return
@@ -352,7 +355,7 @@ func (t *Table) half(c *Conn, e *events.Event, from events.Dir) {
 		c.State, c.Closed = Over, e.Time
 	}
 	s.Peer.Last = max(s.Peer.Last, e.Time)
-	t.both(e, c, from, Moment{What: Closed})
+	t.both(e, c, from, Moment{What: Closed, Cut: why == events.EndCaptureOver || why == events.EndEvicted})
 }
 
 // seat says who is at one end of c: by peer id, or by address.

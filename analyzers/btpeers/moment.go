@@ -43,6 +43,7 @@ type Moment struct {
 	Piece, Begin, Length uint32 // Have, Request, Block, Cancel, Reject
 	Bits                 string // Bitfield: hex
 	Torn                 bool   // some of its bytes were lost
+	Cut                  bool   // Closed: by the end of the capture, not by a peer
 
 	seq uint64
 }
@@ -92,14 +93,70 @@ const haste = events.Duration(1e6)
 func (t *Table) both(e *events.Event, c *Conn, from events.Dir, m Moment) {
 	m.Time, m.Frame, m.Conn = e.Time, e.Pos.Frame, c
 	m.Side, m.Sent = from, true
-	m.At = e.Time.Add(-c.Sides[from].Half)
+	m.At = c.Sides[from].says(e.Time, &m)
 	t.heap.push(m)
 	m.Side, m.Sent = from.Other(), false
-	m.At = e.Time
-	if half := c.Sides[from.Other()].Half; half > 0 {
-		m.At = e.Time.Add(half - haste)
-	}
+	m.At = c.Sides[from.Other()].hears(e.Time, &m)
 	t.heap.push(m)
+}
+
+// cause is what came to an end, and lets it ask.
+type cause struct {
+	piece    uint32
+	seen, at events.Time // by the capture, at that end
+}
+
+// causes are the last of them, the oldest is overwritten.
+type causes struct {
+	unchoke cause
+	haves   [8]cause
+	next    uint8
+}
+
+// hears is when a message that was seen at time t came to this end.
+func (s *Side) hears(t events.Time, m *Moment) events.Time {
+	at := t
+	if s.Half > 0 {
+		at = t.Add(s.Half - haste)
+	}
+	at = max(at, s.heard)
+	s.heard = at
+	if s.Half > 0 {
+		switch m.What {
+		case Unchoke:
+			s.causes.unchoke = cause{0, t, at}
+		case Have:
+			s.causes.haves[s.causes.next%8] = cause{m.Piece, t, at}
+			s.causes.next++
+		}
+	}
+	return at
+}
+
+// says is when a message that was seen at time t left this end: not before
+// what it answers came. Where it seems so, the end is nearer than its handshake
+// said: the machine was slow to answer that.
+func (s *Side) says(t events.Time, m *Moment) events.Time {
+	at := t.Add(-s.Half)
+	if m.What == Request && s.Half > 0 {
+		at = s.after(at, t, &s.causes.unchoke)
+		for i := range s.causes.haves {
+			if h := &s.causes.haves[i]; h.piece == m.Piece {
+				at = s.after(at, t, h)
+			}
+		}
+	}
+	at = max(at, s.said)
+	s.said = at
+	return at
+}
+
+func (s *Side) after(at, t events.Time, c *cause) events.Time {
+	if c.seen == 0 || at > c.at {
+		return at
+	}
+	s.Half = min(s.Half, t.Sub(c.seen)/2)
+	return c.at + 1
 }
 
 // heap gives moments in the order of At, those of one time as they came.

@@ -177,7 +177,7 @@ func (t *tables) room(n int) bool {
 
 func (t *tables) moment(m *btpeers.Moment) {
 	w := m.Conn.Swarm
-	if w.Reason() != "" {
+	if w.Reason() != "" || m.Cut {
 		return
 	}
 	if m.Sent {
