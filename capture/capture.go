@@ -32,8 +32,19 @@ type Packet struct {
 type Batch struct {
 	First   uint64 // frame number of Packets[0], from 1
 	Packets []Packet
+	// Frames are the numbers of Packets where a filter left some out; nil:
+	// they count up from First.
+	Frames []uint64
 
 	release func()
+}
+
+// Frame is the frame number of Packets[i].
+func (b *Batch) Frame(i int) uint64 {
+	if b.Frames != nil {
+		return b.Frames[i]
+	}
+	return b.First + uint64(i)
 }
 
 // Release gives the memory of the batch back; its packets are gone.

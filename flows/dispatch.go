@@ -76,7 +76,7 @@ func (d *Dispatcher) Dispatch(w *Work) {
 	d.Stats.Packets += uint64(len(pkts))
 	for i := range pkts {
 		p := &pkts[i]
-		d.frame, d.time = w.Batch.First+uint64(i), p.Time
+		d.frame, d.time = w.Batch.Frame(i), p.Time
 		d.Stats.Bytes += uint64(p.Wire)
 		if p.Wire > uint32(len(p.Data)) {
 			d.Stats.CutBySnaplen++

@@ -37,6 +37,7 @@ type Stats struct {
 	Fragments      uint64 // IP fragments that did not complete a datagram
 	Incomplete     uint64 // IP datagrams that lack a fragment at the end
 	CutBySnaplen   uint64 // packets of which the capture holds a part only
+	Filtered       uint64 // packets that a capture filter left out before; they are in none of the others
 }
 
 // Work is one batch on its way: filled by the Dispatcher, worked off by the

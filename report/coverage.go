@@ -170,6 +170,9 @@ func (c *Coverage) notDecoded(s *Capture, names int) [][2]string {
 	if len(packets) > 0 {
 		add("packets", strings.Join(packets, ", "))
 	}
+	if s.Filter != "" {
+		add("filtered", count(s.Filtered, "packet")+" not selected by the filter "+clean(s.Filter))
+	}
 	if c.guessed > 0 {
 		add("roles guessed", count(c.guessed, "flow")+" joined midway: who is the client was decided by content or port")
 	}

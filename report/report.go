@@ -22,6 +22,9 @@ type Capture struct {
 
 	NotIP, Malformed, UnknownLink, Incomplete, CutBySnaplen uint64
 
+	Filtered uint64 // packets that the capture filter left out: in none of the other figures
+	Filter   string // that filter
+
 	Wall        time.Duration // how long the run took
 	Interrupted bool          // by the user: only a part was read
 	Extracted   string        // what was written besides; "" nothing

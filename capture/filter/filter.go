@@ -64,6 +64,21 @@ func CompileSwapped(expr string, link capture.LinkType, snaplen int) (Program, e
 	return compile(expr, link, snaplen, true)
 }
 
+// Check reports what is wrong with an expression before link types are known:
+// nil if it can be said of one of them at least.
+func Check(expr string) error {
+	_, err := Compile(expr, capture.LinkEthernet, 0)
+	for _, l := range []capture.LinkType{capture.LinkSLL, capture.LinkSLL2, capture.LinkRaw, capture.LinkPPP} {
+		if err == nil {
+			return nil
+		}
+		if _, other := Compile(expr, l, 0); other == nil {
+			return nil
+		}
+	}
+	return err
+}
+
 func compile(expr string, link capture.LinkType, snaplen int, bigEndian bool) (Program, error) {
 	if snaplen <= 0 {
 		snaplen = defaultSnaplen

@@ -26,6 +26,7 @@ filter; then a part for each question; then what was not decoded, and why.`,
 			{"wiretale analyze capture.pcapng", "the report"},
 			{"wiretale analyze --full capture.pcapng | less", "all of it"},
 			{"wiretale analyze --only dns,rtt monday.pcap tuesday.pcap.gz", "two questions over two files, merged by time"},
+			{"wiretale analyze -f 'host 10.0.0.1 and not port 22' capture.pcapng", "of the packets that a capture filter selects (docs/filter.md)"},
 			{"wiretale analyze --json capture.pcapng | jq 'select(.analysis==\"rtt\")'", "rows for programs"},
 			{"wiretale analyze --extract objects capture.pcapng", "and write what was carried (HTTP bodies, attachments, FTP files) to the folder objects"},
 			{"tcpdump -w - -c 10000 | wiretale analyze -", "packets as they come"},
@@ -40,6 +41,7 @@ filter; then a part for each question; then what was not decoded, and why.`,
 			c.flags.Var(&textFlag[int64]{&link.Rate, replay.ParseRate, replay.RateText}, "access-link", "`rate` of the link behind which all clients are, for http.cache.whatif: 10mbit, 1.54Mb/s, 500kbit")
 			c.flags.Var(&textFlag[analyzers.Queue]{&link.Queue, analyzers.ParseQueue, analyzers.Queue.String}, "queue", "`model` of what waits for the access link: md1 (every object takes the same time) or mm1")
 			anchors := c.flags.String("trust-anchor", "", "`file` of the keys that dnssec believes (DS and DNSKEY lines of a zone file) in place of the root's")
+			c.filterFlag()
 			c.commonFlags()
 			return func() error {
 				p, err := c.pipeline()
@@ -176,6 +178,7 @@ func (c *call) report(p pipeline.Config, objects *objects, full, all bool) error
 	return errors.Join(err, report.Text(c.stdout, &report.Capture{
 		Name: captureName(p.Paths), Packets: stats.Packets, Bytes: stats.Bytes, First: stats.First, Last: stats.Last,
 		NotIP: stats.NotIP, Malformed: stats.Malformed, UnknownLink: stats.UnknownLink, Incomplete: stats.Incomplete, CutBySnaplen: stats.CutBySnaplen,
+		Filtered: stats.Filtered, Filter: p.Filter,
 		Wall: time.Since(start), Interrupted: errors.Is(err, context.Canceled), Extracted: told,
 	}, &cov, sections, report.Options{Color: c.color(), Width: c.out.width, Height: max(c.out.height-1, 0), Full: full}))
 }

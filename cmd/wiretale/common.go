@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/wiretale/wiretale/capture/filter"
 	"github.com/wiretale/wiretale/decoders/all"
 	"github.com/wiretale/wiretale/events"
 	"github.com/wiretale/wiretale/internal/pipeline"
@@ -18,6 +19,13 @@ type common struct {
 	hash        bool
 	showSecrets bool
 	noColor     bool
+	filter      string
+}
+
+// filterFlag is the flag -f, of the commands for which a capture filter is of
+// use.
+func (c *call) filterFlag() {
+	c.flags.StringVarP(&c.common.filter, "filter", "f", "", "only packets that this capture filter selects: `EXPR` in the language of tcpdump, as 'host 10.0.0.1 and port 80'; the others are not seen at all")
 }
 
 func (c *call) commonFlags() {
@@ -48,6 +56,10 @@ func (c *call) pipeline() (pipeline.Config, error) {
 	if slices.Contains(c.args, "-") && c.stdin != nil {
 		p.Stdin = untilCanceled(c.ctx, c.stdin)
 	}
+	if err := filter.Check(c.common.filter); err != nil {
+		return p, usagef("-f: %w", err)
+	}
+	p.Filter = c.common.filter
 	if c.common.workers < 0 {
 		return p, usagef("--workers %d: want 0 or more", c.common.workers)
 	}

@@ -18,6 +18,7 @@ stream (as Wireshark numbers it), who spoke to whom, protocol, and a summary.`,
 		examples: [][2]string{
 			{"wiretale decode capture.pcapng", "all messages, and what is wrong with flows"},
 			{"wiretale decode --only dns,http capture.pcapng", "messages of two protocols"},
+			{"wiretale decode -f 'tcp port 80 or 8080' capture.pcapng", "of the packets that a capture filter in the language of tcpdump selects"},
 			{"wiretale decode --only tcp,flow --stream tcp:5 capture.pcapng", "what became of one connection"},
 			{"wiretale decode --json --frames 10-90 capture.pcapng", "JSON lines for programs"},
 		},
@@ -27,6 +28,7 @@ stream (as Wireshark numbers it), who spoke to whom, protocol, and a summary.`,
 			only := c.flags.StringArray("only", nil, "only these `kinds` of events or protocols: dns, http, tcp, flow, http.request, tcp.rtt, … (several with commas between)")
 			streams := c.flags.StringArray("stream", nil, "only this `stream`: tcp:5, udp:0 (several with commas between)")
 			frames := c.flags.StringArray("frames", nil, "only what was completed in this `range` of frames: 10-90, 10-, 10 (several with commas between)")
+			c.filterFlag()
 			c.commonFlags()
 			return func() error {
 				p, err := c.pipeline()

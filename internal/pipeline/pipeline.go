@@ -26,7 +26,10 @@ type Config struct {
 	Stdin io.Reader // what "-" reads
 	// Input, where set, is read instead of Paths. Run closes it, and when ctx
 	// ends it closes it at once, so that nobody waits for a packet.
-	Input             capture.Input
+	Input capture.Input
+	// Filter is a capture filter (package filter): what it does not select is
+	// not seen at all, but the numbers of frames stay. Empty: all.
+	Filter            string
 	Workers           int // goroutines that follow flows; 0: half as many as CPUs
 	Limits            events.Limits
 	Hash, ShowSecrets bool
@@ -82,6 +85,11 @@ func Run(ctx context.Context, c Config) (Stats, error) {
 		return Stats{}, err
 	}
 	defer src.Close()
+	var sieve *sieve
+	if c.Filter != "" {
+		sieve = newSieve(src, c.Filter)
+		src = sieve
+	}
 
 	want := c.Want
 	var engine analyzers.Engine
@@ -119,6 +127,9 @@ func Run(ctx context.Context, c Config) (Stats, error) {
 	outErr := r.write()
 	wg.Wait()
 	d.Close()
+	if sieve != nil {
+		d.Stats.Filtered = sieve.left
+	}
 
 	switch cause := context.Cause(ctx); {
 	case outErr != nil:
