@@ -99,7 +99,7 @@ func (c *Conversation) withLiterals(line string, sizes []int64) (out []piece, re
 			return nil, Unbuilt
 		}
 		out = append(out, piece{append(before, line[:end]+"\r\n"...), waits})
-		line, before = line[end:], madeUp(int(n))
+		line, before = line[end:], bytes.Repeat([]byte("x"), int(n))
 		for k, m := range mails {
 			if m.Bytes != n {
 				continue
