@@ -169,7 +169,7 @@ func (o *Options) announce(_ context.Context, p simnet.Plan) error {
 	if o.Plan == nil {
 		return nil
 	}
-	_, err := io.WriteString(o.Plan, p.String())
+	_, err := io.WriteString(o.Plan, "on the loopback of this machine:\n"+p.String())
 	return err
 }
 

@@ -66,7 +66,7 @@ func summarize(w io.Writer, s *scenarios.Scenario, p *scenarios.Params, t *truth
 		line(name, "%s = %s", k, fact(t.Facts[k]))
 	}
 	if r.Real != nil {
-		line("capture", "that of the kernel's loopback: nothing was recorded here")
+		line("capture", "none: who captures on lo while it plays has one (sudo wiretale sniff -i lo -w FILE)")
 		return out.Flush()
 	}
 	if drops := countBy(t.Drops, func(d truth.Drop) string { return d.Reason }); drops != "" {

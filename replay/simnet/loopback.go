@@ -284,6 +284,9 @@ func (p Plan) String() string {
 		b.WriteByte('\n')
 	}
 	fmt.Fprintf(&b, "  capture filter %s\n  display filter %s\n", p.CaptureFilter(), p.DisplayFilter())
+	if slices.ContainsFunc(p.Servers, func(s PlanServer) bool { return s.Port != s.Loopback.Port() }) {
+		b.WriteString("  moved ports    are taken, or under 1024, which is for root (or CAP_NET_BIND_SERVICE)\n")
+	}
 	for _, d := range p.DecodeAs() {
 		fmt.Fprintf(&b, "  Decode As…     %s (tshark -d %s)\n", d, d)
 	}
