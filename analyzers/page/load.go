@@ -3,6 +3,7 @@ package page
 import (
 	"cmp"
 	"slices"
+	"time"
 
 	"github.com/wiretale/wiretale/events"
 )
@@ -66,11 +67,8 @@ func (v *visit) measure() *load {
 }
 
 // walk finds the critical path, backwards from the last end. What an object
-// waited for is
-//   - in HTTP/1, on a connection that was there, the object before it on that
-//     connection, or the object that named it, whichever ended last;
-//   - else the object that named it, if that was still coming;
-//   - else the object that was the last to end before it began.
+// waited for is the object that named it, if that was still coming; else the
+// object that was the last to end before it began.
 func (l *load) walk() {
 	if l.last == nil {
 		return
@@ -84,34 +82,15 @@ func (l *load) walk() {
 	for o := l.last; o != nil; {
 		s := step{object: o, because: First, from: o.start, to: to, before: l.start}
 		var next *object
-		switch {
-		case o.queued != nil && o.queued.over() && o.queued.end <= o.start && o.queued.number > 0 && (o.by == nil || o.by.end <= o.queued.end):
-			next, s.because, s.before = o.queued, Connection, o.queued.end
-			if next == o.by {
-				s.because = Named
-			}
-		case o.by != nil && o.by.number > 0 && o.by.start < o.start && (!o.by.over() || o.by.end > o.start):
+		if l.has(o.by) && o.by.start < o.start && (!o.by.over() || o.by.end > o.start) {
 			next, s.because, s.before = o.by, Named, o.start
-		default:
-			// All that ended by then, the latest first. It began before it ended,
-			// so the walk goes back in time.
-			i, _ := slices.BinarySearchFunc(ended, o.start, func(x *object, t events.Time) int {
-				if x.end <= t {
-					return -1
-				}
-				return 1
-			})
-			for i--; i >= 0 && next == nil; i-- {
-				if x := ended[i]; x != o && x.start < o.start {
-					next, s.before = x, x.end
-				}
-			}
-			if next == nil {
-				break
-			}
-			s.because = Order
-			if next == o.by {
+		} else if next = l.endedBefore(ended, o); next != nil {
+			s.because, s.before = Order, next.end
+			switch next {
+			case o.by:
 				s.because = Named
+			case o.queued:
+				s.because = Connection
 			}
 		}
 		l.steps = append(l.steps, s)
@@ -122,6 +101,36 @@ func (l *load) walk() {
 	for _, s := range l.steps {
 		l.critical.add(s.phases())
 	}
+}
+
+// near is within what no browser tells two ends apart.
+const near = events.Duration(5 * time.Millisecond)
+
+// endedBefore is the object that was the last to end before o began; of those
+// that ended nearly as late, the one before it on its connection. ended is in
+// the order of ends.
+func (l *load) endedBefore(ended []*object, o *object) *object {
+	i, _ := slices.BinarySearchFunc(ended, o.start, func(x *object, t events.Time) int {
+		if x.end <= t {
+			return -1
+		}
+		return 1
+	})
+	for i--; i >= 0; i-- {
+		// It began before it ended, so the walk goes back in time.
+		if x := ended[i]; x != o && x.start < o.start {
+			if q := o.queued; l.has(q) && q.phase == whole_ && q.end <= o.start && x.end.Sub(q.end) <= near && q.start < o.start {
+				return q
+			}
+			return x
+		}
+	}
+	return nil
+}
+
+// has reports whether o is an object of this load.
+func (l *load) has(o *object) bool {
+	return o != nil && o.number > 0 && o.number <= len(l.objects) && l.objects[o.number-1] == o
 }
 
 // phases are those of the object between from and to; Client is what is left,

@@ -213,6 +213,7 @@ func TestBelongs(t *testing.T) {
 	c.ask(65, "/in.png", "Referer: http://a.test/frame").answer(70, 75, 200, "image/png", "")
 	c.ask(80, "/by-script.json", "Referer: http://a.test/new", "Accept: */*").answer(85, 90, 200, "application/json", "")
 	c.ask(95, "/origin.png", "Referer: http://a.test/", "Sec-Fetch-Dest: image").answer(100, 105, 200, "image/png", "")
+	c.ask(106, "/favicon.ico").answer(107, 108, 404, "text/html", "<p>none")
 	c.ask(5000, "/poll", "Referer: http://a.test/new", "Sec-Fetch-Dest: empty").answer(5010, 5020, 200, "text/html", "<p>")
 	c.ask(6000, "/next", "Accept: text/html", "Referer: http://a.test/new").answer(6010, 6020, 200, "text/html", "<p>")
 	c.ask(6100, "/api", "Accept: application/json").answer(6110, 6120, 200, "application/json", "")
@@ -221,8 +222,9 @@ func TestBelongs(t *testing.T) {
 	same(t, lines(v), []string{
 		"a.test/old user 0 0-20", "a.test/new redirect 1 25-40", "a.test/frame html 2 50-60", "a.test/in.png html 3 65-75",
 		"a.test/by-script.json referer 2 80-90", "a.test/origin.png referer 2 95-105",
+		"a.test/favicon.ico html 2 106-108",
 	})
-	if v.Later != 1 || v.Load == nil || v.Load.Std() != ms(105) {
+	if v.Later != 1 || v.Load == nil || v.Load.Std() != ms(108) {
 		t.Errorf("%+v", v)
 	}
 	if v := one(t, rows, "http://a.test/next"); v.Objects != 1 || v.Load.Std() != ms(20) {

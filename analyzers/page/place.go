@@ -2,6 +2,7 @@ package page
 
 import (
 	"slices"
+	"strings"
 
 	"github.com/wiretale/wiretale/analyzers"
 	"github.com/wiretale/wiretale/events"
@@ -33,6 +34,14 @@ func (c *client) place(f *fold, o *object, r *events.HTTPRequest) bool {
 	}
 	if isNamed {
 		return c.join(f, by.by.page, o, by.by, by.how)
+	}
+	if origin, _, path := split(o.url); path == "/favicon.ico" {
+		// Nobody need name it (HTML section 4.6.7.8).
+		for i := len(c.pages) - 1; i >= 0; i-- {
+			if v := c.pages[i]; v.document != nil && strings.HasPrefix(v.url, origin+"/") {
+				return c.join(f, v, o, v.document, ByHTML)
+			}
+		}
 	}
 	if said && !o.navigates && o.method == "GET" {
 		c.openUnseen(o, referer)

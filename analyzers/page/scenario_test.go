@@ -154,6 +154,31 @@ func firstOf(r *replaytest.Recording) truth.Message {
 	return truth.Message{}
 }
 
+// Several visits on the same connections: each has its own path, which adds up.
+func TestSeveral(t *testing.T) {
+	for name, want := range map[string]int{"http-conditional": 3, "http-cookies": 5} {
+		r := replaytest.Open(t, "../../pcaps/"+name+".pcapng", "../../pcaps/"+name+".json")
+		asked := 0
+		for _, m := range r.Truth.Messages {
+			if m.Kind == truth.HTTPRequest {
+				asked++
+			}
+		}
+		rows := foldtest.Rows(t, page.Question, documents(t, r)...)
+		objects := 0
+		for _, row := range rows {
+			v, _ := row.Value.(*page.Value)
+			objects += v.Objects
+			if v.Load == nil || sum(v.CriticalTime) != *v.Load || len(v.Critical) > v.Objects {
+				t.Errorf("%s: %s: load %v, path %+v", name, row.Key, v.Load, v.Critical)
+			}
+		}
+		if len(rows) != want || objects != asked {
+			t.Errorf("%s: %d pages of %d objects, want %d of %d: %q", name, len(rows), objects, want, asked, foldtest.Keys(rows))
+		}
+	}
+}
+
 // What is encrypted is told as such.
 func TestEncrypted(t *testing.T) {
 	for name, connections := range map[string]int{"page-h2": 3, "page-h3": 3} {
