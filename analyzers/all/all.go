@@ -16,6 +16,7 @@ import (
 	"github.com/wiretale/wiretale/analyzers/httpcachewhatif"
 	"github.com/wiretale/wiretale/analyzers/httpconnections"
 	"github.com/wiretale/wiretale/analyzers/httpcookies"
+	"github.com/wiretale/wiretale/analyzers/httphosting"
 	"github.com/wiretale/wiretale/analyzers/httptransaction"
 	"github.com/wiretale/wiretale/analyzers/loss"
 	"github.com/wiretale/wiretale/analyzers/mix"
@@ -45,6 +46,7 @@ func Questions() []analyzers.Question {
 		httpcache.Question,
 		httpcachewhatif.Question,
 		httpcookies.Question,
+		httphosting.Question,
 		smtpsession.Question,
 		pop3session.Question,
 		mix.Question,

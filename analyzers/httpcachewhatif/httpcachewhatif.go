@@ -61,6 +61,7 @@ type trace struct {
 	waits     events.Duration
 	frames    []uint64
 	hitFrames []uint64
+	left      []uint64 // frames of what could not be used
 	versions  [3]bool
 }
 
@@ -128,6 +129,9 @@ func (f *fold) Close(_ struct{}, s *state, emit analyzers.Emit) {
 		return
 	}
 	s.open.Close()
+	if s.asked.n == 0 && len(s.left) == 0 {
+		return
+	}
 	emit("all clients", s.row(f.link))
 }
 
@@ -141,6 +145,9 @@ func (*trace) Answered(*httpopen.Exchange[struct{}]) {}
 // Over takes an exchange that is over.
 func (t *trace) Over(x *httpopen.Exchange[struct{}]) {
 	if x.Response == nil || x.RequestFrame == 0 || x.Form == httpopen.Tunnel {
+		if len(t.left) < analyzers.MaxFrames {
+			t.left = append(t.left, max(x.RequestFrame, x.ResponseFrame))
+		}
 		return
 	}
 	bytes := x.WireBytes + x.Response.Bytes
@@ -289,10 +296,8 @@ func (t *trace) row(link analyzers.AccessLink) *WhatIf {
 	if len(t.hitFrames) > 0 {
 		v.Frames = analyzers.Frames(t.hitFrames...)
 	}
-	if len(v.Frames) == 0 {
-		v.Frames = []uint64{1}
-	}
 	if v.Requests == 0 {
+		v.Frames = analyzers.Frames(t.left...)
 		v.Undecided = "no request with its response was captured"
 		return v
 	}

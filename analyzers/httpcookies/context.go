@@ -18,7 +18,7 @@ type context struct {
 // context finds the page of a request: by what the browser says of it
 // (Sec-Fetch-*, Fetch Metadata), by Referer, and by what it fetched.
 func (j *jars) context(x *httpopen.Exchange[struct{}]) context {
-	own := sites.Of(x.Site.Host)
+	own := sites.Of(x.Host())
 	hs := x.Request.Headers
 	dest, from := events.Get(hs, "Sec-Fetch-Dest"), events.Get(hs, "Sec-Fetch-Site")
 	if dest == "document" {

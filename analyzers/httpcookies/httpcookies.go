@@ -161,7 +161,7 @@ func (j *jars) make(client events.Addr, domain, name string, scope Scope) *cooki
 
 // host is the name that a request is for, without its port: cookies do not
 // tell ports apart (RFC 6265 section 8.5).
-func host(x *httpopen.Exchange[struct{}]) string { return sites.Name(x.Site.Host) }
+func host(x *httpopen.Exchange[struct{}]) string { return sites.Name(x.Host()) }
 
 func (j *jars) set(x *httpopen.Exchange[struct{}], s set) {
 	h := host(x)

@@ -135,6 +135,15 @@ func (x *Exchange[U]) Path() string {
 	return t
 }
 
+// Host is the authority that was asked for, as in Site.Host, also of a site
+// beyond the limit.
+func (x *Exchange[U]) Host() string {
+	if x.Site.Rest {
+		return Authority(x.Scheme(), x.Request.Host)
+	}
+	return x.Site.Host
+}
+
 // Address is its URL as text (RFC 9110 section 7.1).
 func (x *Exchange[U]) Address() string {
 	if x.RequestFrame == 0 {
@@ -147,7 +156,7 @@ func (x *Exchange[U]) Address() string {
 	if path == "*" {
 		path = ""
 	}
-	return x.Scheme() + "://" + x.Site.Host + path
+	return x.Scheme() + "://" + x.Host() + path
 }
 
 // Wait is the time from the first byte of the request to that of the response.
