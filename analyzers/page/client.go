@@ -4,6 +4,7 @@ import (
 	"strings"
 
 	"github.com/wiretale/wiretale/analyzers"
+	"github.com/wiretale/wiretale/analyzers/weburl"
 	"github.com/wiretale/wiretale/events"
 )
 
@@ -139,11 +140,11 @@ func (c *client) request(f *fold, e *events.Event, r *events.HTTPRequest, emit a
 		host = server.String()
 	}
 	o := &object{
-		url: urlOf(scheme, host, r.Target), method: r.Method, version: r.Version, key: n.key, httpStream: r.HTTPStream,
+		url: weburl.Of(scheme, host, r.Target), method: r.Method, version: r.Version, key: n.key, httpStream: r.HTTPStream,
 		requestFrom: r.FirstTime, requestTo: e.Time, requestFrame: e.Pos.Frame, start: r.FirstTime,
 		opened: n.asked == 0 && n.start.at != 0,
 	}
-	_, o.host, _ = split(o.url)
+	_, o.host, _ = weburl.Split(o.url)
 	if r.HTTPStream == 0 {
 		o.queued, n.latest = n.latest, o
 	}
@@ -183,7 +184,7 @@ func (c *client) opens(n *conn, o *object) {
 	if n.tlsTo != 0 && n.tlsTo <= o.requestTo {
 		o.tlsFrom, o.tlsTo = max(n.tlsFrom, n.start.at), min(n.tlsTo, o.requestFrom)
 	}
-	c.lookedUp(name(o.host), n.start.at, o)
+	c.lookedUp(weburl.Name(o.host), n.start.at, o)
 	if o.dnsFrom != 0 {
 		o.start = min(o.start, o.dnsFrom)
 	}
@@ -219,7 +220,7 @@ func (c *client) response(f *fold, n *conn, e *events.Event, r *events.HTTPRespo
 	o.mediaType = strings.ToLower(strings.TrimSpace(o.mediaType))
 	switch {
 	case r.Status/100 == 3 && r.Status != 304:
-		if to, ok := resolve(o.url, events.Get(r.Headers, "Location")); ok {
+		if to, ok := weburl.Resolve(o.url, events.Get(r.Headers, "Location")); ok {
 			c.moves(f, to, o)
 		}
 	case o.page != nil || !o.navigates:

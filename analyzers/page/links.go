@@ -6,6 +6,8 @@ import (
 	"strings"
 
 	"golang.org/x/net/html"
+
+	"github.com/wiretale/wiretale/analyzers/weburl"
 )
 
 // links calls add for each URL that an HTML document shows a part of itself
@@ -14,7 +16,7 @@ import (
 func links(base string, doc []byte, add func(url string) bool) {
 	more := true
 	see := func(ref string) {
-		if u, ok := resolve(base, ref); more && ok {
+		if u, ok := weburl.Resolve(base, ref); more && ok {
 			more = add(u)
 		}
 	}
@@ -37,7 +39,7 @@ func links(base string, doc []byte, add func(url string) bool) {
 			t.read(z, attrs)
 			style = t.name == "style"
 			if t.name == "base" {
-				if u, ok := resolve(base, t.href); ok {
+				if u, ok := weburl.Resolve(base, t.href); ok {
 					base = u
 				}
 				continue

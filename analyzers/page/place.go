@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/wiretale/wiretale/analyzers"
+	"github.com/wiretale/wiretale/analyzers/weburl"
 	"github.com/wiretale/wiretale/events"
 )
 
@@ -21,7 +22,7 @@ func (c *client) place(f *fold, o *object, r *events.HTTPRequest) bool {
 		}
 	}
 	by, isNamed := c.named[o.url]
-	referer, said := normal(events.Get(r.Headers, "Referer"))
+	referer, said := weburl.Normal(events.Get(r.Headers, "Referer"))
 	o.referer = referer
 	if said && (!o.navigates || isNamed) {
 		if from := c.referred(referer); from != nil {
@@ -35,7 +36,7 @@ func (c *client) place(f *fold, o *object, r *events.HTTPRequest) bool {
 	if isNamed {
 		return c.join(f, by.by.page, o, by.by, by.how)
 	}
-	if origin, _, path := split(o.url); path == "/favicon.ico" {
+	if origin, _, path := weburl.Split(o.url); path == "/favicon.ico" {
 		// Nobody need name it (HTML section 4.6.7.8).
 		for i := len(c.pages) - 1; i >= 0; i-- {
 			if v := c.pages[i]; v.document != nil && strings.HasPrefix(v.url, origin+"/") {
@@ -77,14 +78,14 @@ func (c *client) referred(url string) *object {
 	if o := c.byURL[url]; o != nil {
 		return o
 	}
-	_, _, path := split(url)
+	_, _, path := weburl.Split(url)
 	for i := len(c.pages) - 1; i >= 0; i-- {
 		v := c.pages[i]
 		switch {
 		case v.document == nil && v.url == url:
 			return v.objects[0]
 		case v.document != nil && path == "/":
-			if origin, _, _ := split(v.url); origin+"/" == url {
+			if origin, _, _ := weburl.Split(v.url); origin+"/" == url {
 				return v.document
 			}
 		}
@@ -186,7 +187,7 @@ func (c *client) document(f *fold, o *object, d *events.HTTPDocument) {
 		links(o.url, d.Bytes, add)
 	} else {
 		cssLinks(string(d.Bytes), func(ref string) {
-			if u, ok := resolve(o.url, ref); ok {
+			if u, ok := weburl.Resolve(o.url, ref); ok {
 				add(u)
 			}
 		})

@@ -1,13 +1,16 @@
-package page
+// Package weburl puts URLs of the web in one form, so that what was asked for
+// can be found in what named it: pages, style sheets, manifests. It is shared
+// by questions, and it must not know what a URL is for.
+package weburl
 
 import "strings"
 
-// urlOf is the URL of a request (RFC 9110 section 7.1), in the one form in
+// Of is the URL of a request (RFC 9110 section 7.1), in the one form in
 // which URLs are compared: scheme and host in lower case, without a port that
 // is the scheme's own, without a fragment (RFC 3986 section 6.2).
-func urlOf(scheme, host, target string) string {
+func Of(scheme, host, target string) string {
 	if strings.Contains(target, "://") {
-		if u, ok := normal(target); ok {
+		if u, ok := Normal(target); ok {
 			return u
 		}
 	}
@@ -27,8 +30,8 @@ func hostOf(scheme, host string) string {
 	return host
 }
 
-// normal is an absolute URL of the web in that form; false: it is none.
-func normal(s string) (string, bool) {
+// Normal is an absolute URL of the web in that form; false: it is none.
+func Normal(s string) (string, bool) {
 	scheme, rest, ok := strings.Cut(s, "://")
 	if !ok {
 		return "", false
@@ -60,8 +63,8 @@ func normal(s string) (string, bool) {
 	return scheme + "://" + hostOf(scheme, host) + path, true
 }
 
-// split takes a normal URL apart; origin is scheme and host.
-func split(u string) (origin, host, path string) {
+// Split takes such a URL apart; origin is scheme and host.
+func Split(u string) (origin, host, path string) {
 	i := strings.Index(u, "://") + 3
 	j := strings.IndexByte(u[i:], '/')
 	if j < 0 {
@@ -70,8 +73,8 @@ func split(u string) (origin, host, path string) {
 	return u[:i+j], u[i : i+j], u[i+j:]
 }
 
-// name is a host without its port, as DNS knows it; "" for an address.
-func name(host string) string {
+// Name is a host without its port, as DNS knows it; "" for an address.
+func Name(host string) string {
 	if strings.HasPrefix(host, "[") {
 		return ""
 	}
@@ -83,9 +86,9 @@ func name(host string) string {
 	return host
 }
 
-// resolve is reference ref on a page at base, a normal URL (RFC 3986 section
+// Resolve is reference ref on a page at base, a URL in that form (RFC 3986 section
 // 5.2); false: it is not one of the web.
-func resolve(base, ref string) (string, bool) {
+func Resolve(base, ref string) (string, bool) {
 	ref = strings.TrimSpace(ref)
 	if strings.ContainsAny(ref, "\n\r\t") { // browsers take these out
 		ref = strings.NewReplacer("\n", "", "\r", "", "\t", "").Replace(ref)
@@ -97,15 +100,15 @@ func resolve(base, ref string) (string, bool) {
 		return "", false
 	}
 	ref = strings.ReplaceAll(ref, " ", "%20")
-	origin, _, path := split(base)
+	origin, _, path := Split(base)
 	switch {
 	case strings.HasPrefix(ref, "//"):
 		scheme, _, _ := strings.Cut(base, ":")
-		return normal(scheme + ":" + ref)
+		return Normal(scheme + ":" + ref)
 	case ref[0] == '/':
 		return origin + clean(ref), true
 	case hasScheme(ref):
-		return normal(ref)
+		return Normal(ref)
 	}
 	path, _, _ = strings.Cut(path, "?")
 	if ref[0] == '?' {
