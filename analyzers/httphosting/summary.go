@@ -69,7 +69,7 @@ func (s *summary) Add(r *analyzers.Row) {
 		for i := range v.Names {
 			if m := &v.Names[i]; m.Missing > 0 && m.Found == 0 && v.Virtual {
 				s.findings.Add(analyzers.Finding{Severity: analyzers.Note, Weight: float64(m.Missing),
-					Text:   fmt.Sprintf("%s leads to %s, which has other sites and answered all of its %s with \"not there\"", m.Name, v.Address, analyzers.CountOf(int64(m.Missing), "request")),
+					Text:   fmt.Sprintf("%s leads to %s, which has other sites, and none of that name (%s, not found)", m.Name, v.Address, analyzers.CountOf(int64(m.Missing), "request")),
 					Frames: []uint64{m.FirstFrame}, Filter: v.Filter})
 			}
 		}
