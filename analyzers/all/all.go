@@ -3,6 +3,9 @@ package all
 
 import (
 	"github.com/wiretale/wiretale/analyzers"
+	"github.com/wiretale/wiretale/analyzers/btchoke"
+	"github.com/wiretale/wiretale/analyzers/btrarity"
+	"github.com/wiretale/wiretale/analyzers/btswarm"
 	"github.com/wiretale/wiretale/analyzers/dnscache"
 	"github.com/wiretale/wiretale/analyzers/dnsmapping"
 	"github.com/wiretale/wiretale/analyzers/dnsresolution"
@@ -20,6 +23,7 @@ import (
 	"github.com/wiretale/wiretale/analyzers/httptransaction"
 	"github.com/wiretale/wiretale/analyzers/loss"
 	"github.com/wiretale/wiretale/analyzers/mix"
+	"github.com/wiretale/wiretale/analyzers/p2pbound"
 	"github.com/wiretale/wiretale/analyzers/page"
 	"github.com/wiretale/wiretale/analyzers/pop3session"
 	"github.com/wiretale/wiretale/analyzers/rtt"
@@ -49,6 +53,10 @@ func Questions() []analyzers.Question {
 		httphosting.Question,
 		smtpsession.Question,
 		pop3session.Question,
+		btrarity.Question,
+		btchoke.Question,
+		btswarm.Question,
+		p2pbound.Question,
 		mix.Question,
 	}
 }
