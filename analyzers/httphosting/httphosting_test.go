@@ -14,7 +14,7 @@ import (
 	"github.com/wiretale/wiretale/events"
 )
 
-// world is a capture made by hand.
+// talks is a capture made by hand.
 type talks struct {
 	evs    []*events.Event
 	frame  uint64
