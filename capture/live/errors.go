@@ -22,14 +22,17 @@ var (
 
 // Error is why a capture could not begin, or why it ended.
 type Error struct {
-	Interface string
+	Interface string // empty: any
 	Packets   uint64 // delivered before
 	Err       error  // the cause, one of the above where it is one
 	Advice    string // what to do about it; may have several lines, may be empty
 }
 
 func (e *Error) Error() string {
-	s := e.Interface + ": " + e.Err.Error()
+	s := e.Err.Error()
+	if e.Interface != "" {
+		s = e.Interface + ": " + s
+	}
 	if e.Packets > 0 {
 		s += fmt.Sprintf(" after %d packets", e.Packets)
 	}
