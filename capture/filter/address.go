@@ -225,7 +225,7 @@ func (p *parser) name(q qualifiers, t token) *cond {
 	if q.layer == "link" {
 		p.fail(t, "names of hardware addresses are not looked up; write the address, such as 00:11:22:aa:bb:cc")
 	}
-	if strings.HasPrefix(p.expr[t.off:], `\`) {
+	if q.kind != kindNet && strings.HasPrefix(p.expr[t.off:], `\`) {
 		if addr, err := netip.ParseAddr(t.text); err == nil && addr.Is4() {
 			b := addr.As4()
 			return p.host(q, t, binary.BigEndian.Uint32(b[:]), noMask)

@@ -244,6 +244,9 @@ func (p *parser) bytes(t token) (f field, check *cond) {
 	h := &p.h
 	switch t.text {
 	case "link":
+		if h.link == linkOther {
+			p.fail(t, "%s", h.unknown())
+		}
 		return field{off: h.head}, nil
 	case "ip", "ip6", "arp", "rarp", "atalk", "decnet", "lat", "sca", "mopdl", "moprc":
 		return field{off: h.payload + h.net}, p.layer(t)

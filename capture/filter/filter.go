@@ -27,15 +27,15 @@ const defaultSnaplen = 262144
 // Error says what is wrong with an expression, and where.
 type Error struct {
 	Expr   string
-	Offset int    // byte in Expr where Word begins; its length at the end
-	Word   string // empty at the end of the expression
+	Offset int    // byte in the expression where Word begins; its length at the end
+	Word   string // empty at the end of the expression, and where all of it is meant
 	Msg    string
 }
 
 func (e *Error) Error() string {
 	switch {
-	case e.Expr == "":
-		return "filter: " + e.Msg
+	case e.Word == "" && e.Offset == 0: // all of it
+		return fmt.Sprintf("filter %q: %s", e.Expr, e.Msg)
 	case e.Word == "":
 		return fmt.Sprintf("filter %q: at its end: %s", e.Expr, e.Msg)
 	}

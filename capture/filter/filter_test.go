@@ -29,6 +29,7 @@ func TestSaysWhatIsWrongAndWhere(t *testing.T) {
 		{"TCP", "TCP", "small letters: tcp"},
 		{"host example.com", "example.com", "not looked up"},
 		{"net mynet", "mynet", "not looked up"},
+		{"net \\10.0.0.1", `\10.0.0.1`, "not looked up"},
 		{"port htp", "htp", "no port of the name"},
 		{"udp port http", "http", "not one of udp"},
 		{"port 70000", "70000", "65535"},
@@ -95,10 +96,24 @@ func TestSaysWhatIsWrongAndWhere(t *testing.T) {
 	}
 }
 
-func TestUnknownLinkTypeIsAnError(t *testing.T) {
-	_, err := Compile("tcp", capture.Link80211, 0)
-	if err == nil || !strings.Contains(err.Error(), "802.11") {
-		t.Errorf("%v: want the name of the link type", err)
+// Of link types whose headers are not known there are only lengths.
+func TestUnknownLinkTypes(t *testing.T) {
+	for _, e := range handWritten() {
+		p, err := Compile(e, capture.Link80211, 0)
+		if err == nil {
+			for _, r := range p.Raw() {
+				switch r.Op {
+				case opLdW, opLdH, opLdB, opLdIW, opLdIH, opLdIB, opLdxMsh:
+					t.Errorf("%q: reads the packet", e)
+				}
+			}
+		} else if e == "tcp" && !strings.Contains(err.Error(), "802.11") {
+			t.Errorf("%v: want the name of the link type", err)
+		}
+	}
+	p, err := Compile("len > 5", capture.Link80211, 0)
+	if err != nil || p.Match(nil, 5) || !p.Match(nil, 6) {
+		t.Errorf("len > 5: %v", err)
 	}
 }
 

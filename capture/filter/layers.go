@@ -33,8 +33,8 @@ const (
 	linkIPv6
 )
 
-// headersOf says where the headers of a link type are; ok: filters know it.
-func headersOf(l capture.LinkType) (h headers, ok bool) {
+// headersOf says where the headers of a link type are.
+func headersOf(l capture.LinkType) (h headers) {
 	h.name = l.String()
 	switch l {
 	case capture.LinkEthernet:
@@ -59,10 +59,13 @@ func headersOf(l capture.LinkType) (h headers, ok bool) {
 		h.link, h.typeOff, h.payload, h.serial = linkPPP, 6, 8, true
 	case capture.LinkCHDLC:
 		h.link, h.typeOff, h.payload = linkCHDLC, 2, 4
-	default:
-		return h, false
 	}
-	return h, true
+	return h
+}
+
+// unknown is what to say where a link type is none of those that filters know.
+func (h *headers) unknown() string {
+	return "filters do not know the headers of link type " + h.name + ", but its lengths (len, less, greater); they do know those of ethernet, raw IP, null, loop, sll, sll2, ppp, ppp-ether and chdlc"
 }
 
 // netAt is a field of the network layer's header.
@@ -143,7 +146,7 @@ func (h *headers) carries(t uint32) (c *cond, msg string) {
 	case linkIPv6:
 		return always(t == etherIPv6), ""
 	}
-	return nil, "filters do not know link type " + h.name
+	return nil, h.unknown()
 }
 
 func always(b bool) *cond {

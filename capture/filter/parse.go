@@ -52,10 +52,7 @@ type parser struct {
 
 // parse gives the condition of an expression.
 func parse(expr string, link capture.LinkType, bigEndian bool) (root *cond, err error) {
-	h, known := headersOf(link)
-	if !known {
-		return nil, &Error{Expr: shorten(expr), Msg: fmt.Sprintf("filters do not know link type %s; they do know ethernet, raw IP, null, loop, sll, sll2, ppp, ppp-ether and chdlc", h.name)}
-	}
+	h := headersOf(link)
 	h.swapped = bigEndian
 	toks, err := lex(expr)
 	if err != nil {

@@ -45,6 +45,9 @@ func (h *headers) where() string {
 	if h.head > 0 {
 		return "behind pppoes"
 	}
+	if h.link == linkOther {
+		return "that could be found: " + h.unknown()
+	}
 	return "with link type " + h.name
 }
 
