@@ -1,6 +1,7 @@
 package btpeers
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/wiretale/wiretale/analyzers"
@@ -78,16 +79,21 @@ func filterOf(cs []*Conn, what string) string {
 		return what // all of them
 	}
 	var b strings.Builder
-	for i, c := range cs[:min(len(cs), mostFiltered)] {
-		if i > 0 {
+	var keys []events.StreamKey // over uTP several may be of one flow
+	for _, c := range cs[:min(len(cs), mostFiltered)] {
+		if slices.Contains(keys, c.Key) {
+			continue
+		}
+		if len(keys) > 0 {
 			b.WriteString(" || ")
 		}
+		keys = append(keys, c.Key)
 		b.WriteString(c.Key.Filter())
 	}
 	switch {
 	case what == "":
 		return b.String()
-	case len(cs) == 1:
+	case len(keys) == 1:
 		return b.String() + " && " + what
 	}
 	return "(" + b.String() + ") && " + what

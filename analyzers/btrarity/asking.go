@@ -142,7 +142,7 @@ func (t *tables) first(m *btpeers.Moment, p *peer, x *end, i int) {
 	}
 	n := p.ordered.firsts
 	p.ordered.firsts++
-	r := Request{Piece: i, Of: m.Other().Name(), Time: m.At, Frame: m.Frame, begin: m.Begin}
+	r := Request{Piece: i, Of: m.Other().Name(), Time: m.At, Frame: m.Frame, Begin: m.Begin}
 	if !x.has(i) {
 		// It was not told: the have or the bitfield was not captured.
 		r.Candidates = 0
@@ -165,8 +165,8 @@ const atOnce = events.Duration(1e6)
 // moment; it was the first.
 func (p *peer) rather(m *btpeers.Moment, i int) {
 	for k := len(p.firsts) - 1; k >= 0 && m.At.Sub(p.firsts[k].Time) <= atOnce; k-- {
-		if r := &p.firsts[k]; r.Piece == i && m.Begin < r.begin {
-			r.Of, r.Frame, r.Time, r.begin = m.Other().Name(), m.Frame, m.At, m.Begin
+		if r := &p.firsts[k]; r.Piece == i && m.Begin < r.Begin {
+			r.Of, r.Frame, r.Time, r.Begin = m.Other().Name(), m.Frame, m.At, m.Begin
 			return
 		}
 	}

@@ -86,6 +86,7 @@ type Gain struct {
 // Request is the first request of a piece.
 type Request struct {
 	Piece      int         `json:"piece"`
+	Begin      uint32      `json:"begin" doc:"where in the piece, in bytes"`
 	Of         string      `json:"of" doc:"who was asked"`
 	Time       events.Time `json:"time" doc:"RFC 3339; when it left"`
 	Frame      uint64      `json:"frame"`
@@ -94,8 +95,6 @@ type Request struct {
 	Rarer      int         `json:"rarer" doc:"candidates with fewer copies"`
 	Equal      int         `json:"equal,omitzero" doc:"candidates with as many, itself included"`
 	Lowest     bool        `json:"lowest,omitzero" doc:"no candidate has a lower number"`
-
-	begin uint32
 }
 
 // Endgame is when blocks were asked for from several.

@@ -1,0 +1,130 @@
+// Package swarmtest makes conversations of BitTorrent by hand for the tests of
+// questions: each call is one packet. It must not know any question.
+package swarmtest
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/wiretale/wiretale/analyzers/foldtest"
+	"github.com/wiretale/wiretale/events"
+)
+
+// Hash is the info hash of every swarm here.
+const Hash = "e21ea9569b69bab33c97851d0298bdfa89bc9092"
+
+// Swarm is a capture of one swarm. Times are in seconds.
+type Swarm struct {
+	Events []*events.Event
+	flows  uint32
+}
+
+// Conn is one connection. Hash is what its messages bear; empty where no
+// handshake was captured.
+type Conn struct {
+	s    *Swarm
+	talk foldtest.Talk
+	Hash string
+	IDs  [2]string
+}
+
+func seconds(at float64) time.Duration { return time.Duration(at * 1e9) }
+
+// Dial is a connection between two hosts; who accepts listens on 6881. Peer
+// ids are made of the hosts.
+func (s *Swarm) Dial(client, server string) *Conn { return s.dial(client, server, foldtest.TCP) }
+
+// UTP is Dial over uTP.
+func (s *Swarm) UTP(client, server string) *Conn {
+	c := s.dial(client, server, foldtest.UDP)
+	c.talk = c.talk.In("udp/utp/bittorrent")
+	return c
+}
+
+func (s *Swarm) dial(client, server string, over func(uint32, string, string) foldtest.Talk) *Conn {
+	t := over(s.flows, fmt.Sprintf("%s:%d", client, 40000+s.flows), server+":6881")
+	s.flows++
+	return &Conn{s: s, talk: t.In("tcp/bittorrent"), Hash: Hash, IDs: [2]string{fmt.Sprintf("%040x", client), fmt.Sprintf("%040x", server)}}
+}
+
+// Key is the flow.
+func (c *Conn) Key() events.StreamKey { return c.talk.Key() }
+
+// Emit is any event of that side.
+func (c *Conn) Emit(at float64, from events.Dir, b events.Body) uint64 {
+	frame := uint64(len(c.s.Events) + 1)
+	say := c.talk.Client
+	if from == events.FromServer {
+		say = c.talk.Server
+	}
+	c.s.Events = append(c.s.Events, say(frame, seconds(at), b))
+	return frame
+}
+
+// Trips are the round trips of the handshake of TCP: to the server, and to the
+// client.
+func (c *Conn) Trips(at, server, client float64) {
+	c.Emit(at, events.FromServer, &events.TCPRTT{Of: events.RTTSynAck, RTT: events.Duration(server * 1e9)})
+	c.Emit(at, events.FromClient, &events.TCPRTT{Of: events.RTTAck, RTT: events.Duration(client * 1e9)})
+}
+
+// Hello are the handshakes of both sides.
+func (c *Conn) Hello(at float64) {
+	c.Greet(at, events.FromClient)
+	c.Greet(at, events.FromServer)
+}
+
+// Greet is the handshake of one side.
+func (c *Conn) Greet(at float64, from events.Dir) {
+	c.Emit(at, from, &events.BitTorrentHandshake{InfoHash: c.Hash, PeerID: c.IDs[from], Reserved: "0000000000000000"})
+}
+
+// Encrypted is a connection that begins as MSE does.
+func (c *Conn) Encrypted(at float64) {
+	c.Emit(at, events.FromClient, &events.BitTorrentHandshake{Encryption: "mse"})
+}
+
+// Say is a message without numbers: choke, unchoke, interested, have_all, …
+func (c *Conn) Say(at float64, from events.Dir, what string) uint64 {
+	return c.Emit(at, from, &events.BitTorrentMessage{Type: what, InfoHash: c.Hash, Bytes: 1, Complete: true})
+}
+
+// Bitfield says which pieces there are, in hex.
+func (c *Conn) Bitfield(at float64, from events.Dir, pieces string) {
+	c.Emit(at, from, &events.BitTorrentMessage{Type: "bitfield", Pieces: pieces, InfoHash: c.Hash, Complete: true})
+}
+
+// Have says that there is a piece more.
+func (c *Conn) Have(at float64, from events.Dir, piece uint32) uint64 {
+	return c.Emit(at, from, &events.BitTorrentMessage{Type: "have", Piece: &piece, InfoHash: c.Hash, Bytes: 5, Complete: true})
+}
+
+// Block is a request, a piece, a cancel or a reject for length bytes at begin.
+func (c *Conn) Block(at float64, from events.Dir, what string, piece, begin, length uint32) uint64 {
+	return c.Emit(at, from, &events.BitTorrentMessage{Type: what, Piece: &piece, Begin: &begin, Length: &length, InfoHash: c.Hash, Bytes: 13, Complete: true})
+}
+
+// Close ends a side.
+func (c *Conn) Close(at float64, from events.Dir) {
+	c.Emit(at, from, &events.BitTorrentEnd{InfoHash: c.Hash, Why: events.EndFIN})
+}
+
+// Over is the end of the flow with the capture.
+func (c *Conn) Over(at float64) {
+	c.Emit(at, events.FromClient, &events.FlowEnd{Why: events.EndCaptureOver})
+}
+
+// In puts what was said in the order of time: connections may be written one
+// after the other.
+func (s *Swarm) In() []*events.Event {
+	list := s.Events
+	for i := 1; i < len(list); i++ {
+		for k := i; k > 0 && list[k].Time < list[k-1].Time; k-- {
+			list[k], list[k-1] = list[k-1], list[k]
+		}
+	}
+	for i, e := range list {
+		e.Pos.Frame = uint64(i + 1)
+	}
+	return list
+}
