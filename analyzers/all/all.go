@@ -21,6 +21,7 @@ import (
 	"github.com/wiretale/wiretale/analyzers/httpcookies"
 	"github.com/wiretale/wiretale/analyzers/httphosting"
 	"github.com/wiretale/wiretale/analyzers/httptransaction"
+	"github.com/wiretale/wiretale/analyzers/imapsession"
 	"github.com/wiretale/wiretale/analyzers/loss"
 	"github.com/wiretale/wiretale/analyzers/mix"
 	"github.com/wiretale/wiretale/analyzers/p2pbound"
@@ -53,6 +54,7 @@ func Questions() []analyzers.Question {
 		httphosting.Question,
 		smtpsession.Question,
 		pop3session.Question,
+		imapsession.Question,
 		btrarity.Question,
 		btchoke.Question,
 		btswarm.Question,
