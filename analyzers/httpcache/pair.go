@@ -296,6 +296,22 @@ func (t *tally) add(o httpfresh.Outcome, by httpfresh.Evidence, n uint64, bytes 
 func (t *tally) end() {
 	v := t.v
 	sorted(v.By)
+	if t.hit.Count() > 0 {
+		d := events.Duration(t.hit.Median())
+		v.HitTime = &d
+	}
+	if t.miss.Count() > 0 {
+		d := events.Duration(t.miss.Median())
+		v.MissTime = &d
+	}
+	// Age and Date tell of hits only: a share of what they tell is no rate.
+	sided := v.NotDecided > 0
+	for _, c := range v.By {
+		sided = sided && (c.Name == httpfresh.ByAge.String() || c.Name == httpfresh.ByDate.String())
+	}
+	if sided {
+		return
+	}
 	if n := v.Hits + v.Revalidated + v.Misses; n > 0 {
 		r := float64(v.Hits) / float64(n)
 		v.HitRate = &r
@@ -304,14 +320,6 @@ func (t *tally) end() {
 	if all := saved + t.bytes[httpfresh.Miss]; all > 0 {
 		r := float64(saved) / float64(all)
 		v.ByteHitRate = &r
-	}
-	if t.hit.Count() > 0 {
-		d := events.Duration(t.hit.Median())
-		v.HitTime = &d
-	}
-	if t.miss.Count() > 0 {
-		d := events.Duration(t.miss.Median())
-		v.MissTime = &d
 	}
 }
 

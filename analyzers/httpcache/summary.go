@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/wiretale/wiretale/analyzers"
@@ -25,6 +26,7 @@ type summary struct {
 	requests                 uint64
 	hits, revalidated        uint64
 	misses, notDecided       uint64
+	rated, ratedHits         uint64 // of rows with a hit rate
 	conditional, notModified uint64
 	needless, unkept         uint64
 	needlessBytes            int64
@@ -57,6 +59,10 @@ func (s *summary) Add(r *analyzers.Row) {
 	s.revalidated += v.Revalidated
 	s.misses += v.Misses
 	s.notDecided += v.NotDecided
+	if v.HitRate != nil {
+		s.ratedHits += v.Hits
+		s.rated += v.Hits + v.Revalidated + v.Misses
+	}
 	o := &v.Own
 	s.conditional += o.Conditional
 	s.notModified += o.Revalidated
@@ -92,7 +98,7 @@ func reasons(cs []Count) string {
 
 func (s *summary) Section(full bool) analyzers.Section {
 	if s.count == 0 {
-		return analyzers.Section{}
+		return analyzers.Section{Title: "HTTP caches", Lead: "No HTTP request was captured in clear."}
 	}
 	out := analyzers.Section{
 		Title: "HTTP caches",
@@ -104,7 +110,12 @@ func (s *summary) Section(full bool) analyzers.Section {
 	num := func(n uint64) string { return analyzers.CountText(int64(n)) }
 	var lead []string
 	if decided := s.hits + s.revalidated + s.misses; decided > 0 {
-		lead = append(lead, fmt.Sprintf("%s of %s were hits of caches on the way, %s revalidated", analyzers.PercentText(int64(s.hits), int64(decided)), analyzers.CountOf(int64(decided), "request"), num(s.revalidated)))
+		text := fmt.Sprintf("%s, %s revalidated and %s of caches on the way", analyzers.CountOf(int64(s.hits), "hit"), num(s.revalidated), misses(s.misses))
+		if s.rated > 0 {
+			out.Brief = "hit rate of caches on the way " + analyzers.PercentText(int64(s.ratedHits), int64(s.rated))
+			text += ", hit rate " + analyzers.PercentText(int64(s.ratedHits), int64(s.rated))
+		}
+		lead = append(lead, text)
 		if s.notDecided > 0 {
 			lead = append(lead, num(s.notDecided)+" undecided")
 		}
@@ -144,10 +155,24 @@ func (s *summary) Section(full bool) analyzers.Section {
 			return num(n)
 		}
 		out.Rows = append(out.Rows, []string{cmp.Or(v.Client, v.key), server, cmp.Or(v.Origin, "–"), num(v.Requests), shared(v.Hits), shared(v.Revalidated), shared(v.Misses), num(v.NotDecided),
-			analyzers.PercentText(int64(v.Hits), decided), span(v.HitTime), span(v.MissTime), num(v.Own.Revalidated), analyzers.BytesText(v.Own.NeedlessBytes + v.Own.UnkeptBytes), strings.Join(by, ", ")})
+			rate(v.HitRate), span(v.HitTime), span(v.MissTime), num(v.Own.Revalidated), analyzers.BytesText(v.Own.NeedlessBytes + v.Own.UnkeptBytes), strings.Join(by, ", ")})
 	}
 	out.More = s.rows.Count() - len(kept)
 	return out
+}
+
+func misses(n uint64) string {
+	if n == 1 {
+		return "1 miss"
+	}
+	return analyzers.CountText(int64(n)) + " misses"
+}
+
+func rate(r *float64) string {
+	if r == nil {
+		return "–"
+	}
+	return strconv.FormatFloat(100**r, 'f', 1, 64) + " %"
 }
 
 func span(d *events.Duration) string {

@@ -49,7 +49,7 @@ const (
 func (s *summary) Section(bool) analyzers.Section {
 	v := s.row
 	if v == nil || v.Requests == 0 {
-		return analyzers.Section{}
+		return analyzers.Section{Title: "What a shared cache would have done", Lead: "No HTTP request with its response was captured in clear."}
 	}
 	out := analyzers.Section{Title: "What a shared cache would have done",
 		Columns: []analyzers.Column{{Name: "access link"}, {Name: "requests/s", Right: true}, {Name: "a response", Right: true}, {Name: "hit rate", Right: true}, {Name: "utilisation", Right: true}, {Name: "waits for the link", Right: true}, {Name: "mean delay", Right: true}}}

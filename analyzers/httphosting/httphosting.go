@@ -437,6 +437,7 @@ func (w *world) rewritten(n *name, x *httpopen.Exchange[job]) {
 
 // within reports whether a path has a host as one of its parts.
 func within(path, host string) bool {
+	path, _, _ = strings.Cut(path, "?") // there, those who count visits are told of the page
 	i := strings.Index(path, host)
 	return i > 0 && path[i-1] == '/' && (i+len(host) == len(path) || path[i+len(host)] == '/')
 }

@@ -191,6 +191,7 @@ func TestRewritten(t *testing.T) {
 	c.get("10.0.0.1", "203.0.113.1:80", "north.cdn.test", "/www.a.test/1.png", 200, "Referer: http://www.a.test/", "")
 	c.get("10.0.0.1", "203.0.113.1:80", "north.cdn.test", "/www.a.testing/1.png", 200, "Referer: http://www.a.test/", "")
 	c.get("10.0.0.1", "203.0.113.2:80", "ads.test", "/pixel.png", 200, "Referer: http://www.a.test/", "") // shown by the page, not of it
+	c.get("10.0.0.1", "203.0.113.2:80", "ads.test", "/count?page=/www.a.test/", 200, "Referer: http://www.a.test/", "")
 	if got := cdn(c.rows(t)["www.a.test"]); got != "rewritten_url north.cdn.test 1/1" {
 		t.Errorf("%s", got)
 	}

@@ -110,8 +110,8 @@ func (x *Exchange[U]) Key() events.StreamKey {
 // Scheme is that of its URL.
 func (x *Exchange[U]) Scheme() string {
 	r := x.Request
-	if i := strings.Index(r.Target, "://"); i > 0 {
-		return r.Target[:i]
+	if i := absolute(r.Target); i > 0 {
+		return strings.ToLower(r.Target[:i])
 	}
 	switch {
 	case r.Scheme != "":
@@ -122,10 +122,29 @@ func (x *Exchange[U]) Scheme() string {
 	return "http"
 }
 
+// absolute is where the scheme of a target in absolute form ends, or 0: a URL
+// may also stand in a query.
+func absolute(target string) int {
+	for i := range len(target) {
+		switch b := target[i]; {
+		case b == ':':
+			if strings.HasPrefix(target[i:], "://") {
+				return i
+			}
+			return 0
+		case 'a' <= b|0x20 && b|0x20 <= 'z':
+		case i > 0 && ('0' <= b && b <= '9' || b == '+' || b == '-' || b == '.'):
+		default:
+			return 0
+		}
+	}
+	return 0
+}
+
 // Path is the target from its path on, with the query.
 func (x *Exchange[U]) Path() string {
 	t := x.Request.Target
-	if i := strings.Index(t, "://"); i > 0 {
+	if i := absolute(t); i > 0 {
 		t = t[i+3:]
 		if j := strings.IndexAny(t, "/?"); j >= 0 {
 			return t[j:]

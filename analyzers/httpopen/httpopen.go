@@ -167,7 +167,7 @@ func (t *Table[U]) request(e *events.Event, r *events.HTTPRequest) {
 	switch {
 	case r.Method == "CONNECT":
 		x.Form = Tunnel
-	case strings.Contains(r.Target, "://"):
+	case absolute(r.Target) > 0:
 		x.Form = Absolute
 	}
 	scheme := x.Scheme()
