@@ -79,7 +79,7 @@ func (s *Script) items() []item {
 	}
 	for _, n := range s.exchanges {
 		x := n.played
-		req := item{protocol: "http", by: x.Version.Library(), client: x.Client, server: n.c.Server.Addr(), request: true, bytes: int64(len(x.Content)),
+		req := item{protocol: "http", by: x.Version.Library(), client: x.Client, server: x.Server.Addr(), request: true, bytes: int64(len(x.Content)),
 			first: n.req.FirstTime, last: n.asked, key: fmt.Sprint("request ", x.Method, " ", x.URL("http"), " ", len(x.Content))}
 		resp := req
 		resp.request, resp.response, resp.bytes = false, true, int64(len(x.Body))

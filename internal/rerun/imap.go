@@ -156,16 +156,16 @@ func section(x *events.MailMessage) (text []byte, ok bool) {
 		for _, h := range x.Headers {
 			fmt.Fprintf(&b, "%s: %s\r\n", h[0], h[1])
 		}
-		b.WriteString("\r\n")
-		pad := int(x.Bytes) - b.Len()
-		if pad == 0 {
-			return b.Bytes(), true
+		behind := 0 // some servers give more than the head
+		if len(x.Parts) == 1 {
+			behind = int(x.Parts[0].Bytes)
 		}
-		if pad < 0 || pad > maxBlanks || len(x.Headers) == 0 {
+		pad := int(x.Bytes) - b.Len() - len("\r\n") - behind
+		if pad < 0 || pad > maxBlanks || pad > 0 && len(x.Headers) == 0 {
 			return nil, false
 		}
-		text = bytes.TrimSuffix(b.Bytes(), []byte("\r\n\r\n"))
-		return append(append(text, strings.Repeat(" ", pad)...), "\r\n\r\n"...), true
+		text = append(padded(b.Bytes(), pad), "\r\n"...)
+		return append(text, madeUp(behind)...), true
 	case len(x.Headers) == 0:
 		return madeUp(int(x.Bytes)), true
 	}

@@ -89,6 +89,9 @@ func spans(d [2]time.Duration) string {
 		case d < time.Second:
 			return strconv.FormatFloat(float64(d)/float64(time.Millisecond), 'f', 1, 64) + " ms"
 		}
+		if d > time.Hour {
+			return d.Round(time.Second).String()
+		}
 		return strconv.FormatFloat(d.Seconds(), 'f', 3, 64) + " s"
 	}
 	if d[0] == 0 && d[1] == 0 {
