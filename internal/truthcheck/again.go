@@ -20,7 +20,8 @@ func (s *sentAgain) segment(b *events.TCPSegment) {
 	switch b.Mark {
 	case events.KindTCPLost:
 		s.holes = append(s.holes, [2]int64{from, from + b.Bytes})
-	case events.KindTCPRetransmission, events.KindTCPOutOfOrder:
+	case events.KindTCPRetransmission, events.KindTCPOutOfOrder,
+		events.KindTCPKeepAlive: // the last byte again: what asks for a sign of life, or a very small retransmission
 		s.bytes += b.Bytes - s.fill(from, from+b.Bytes)
 	}
 }

@@ -21,6 +21,8 @@ func TestSentAgain(t *testing.T) {
 		{events.KindTCPRetransmission, 300, 200, 250}, // half of it is new
 		{events.KindTCPRetransmission, 200, 300, 550},
 		{events.KindTCPRetransmission, 900, 0, 550}, // without payload
+		{events.KindTCPKeepAlive, 899, 1, 551},
+		{events.KindTCPKeepAlive, 899, 0, 551},
 	} {
 		s.segment(&events.TCPSegment{Mark: step.mark, Seq: step.seq, Bytes: step.bytes})
 		if s.bytes != step.want {

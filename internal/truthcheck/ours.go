@@ -14,7 +14,7 @@ var Want = events.SetOf(
 	events.KindIMAPCommand, events.KindIMAPResponse, events.KindFTPCommand, events.KindFTPReply, events.KindFTPData,
 	events.KindMailMessage, events.KindBitTorrentHandshake, events.KindBitTorrentMessage,
 	events.KindTrackerRequest, events.KindTrackerResponse, events.KindDHTMessage,
-	events.KindTLSClientHello, events.KindTLSServerHello, events.KindTCPRetransmission, events.KindTCPOutOfOrder, events.KindTCPLost, events.KindFlowEnd,
+	events.KindTLSClientHello, events.KindTLSServerHello, events.KindTCPRetransmission, events.KindTCPOutOfOrder, events.KindTCPKeepAlive, events.KindTCPLost, events.KindFlowEnd,
 )
 
 // Reader turns events into messages. Its zero value is ready. Events must come
