@@ -35,18 +35,20 @@ var mayImport = map[string][]string{
 
 // onlyIn are modules that are fenced off: the folders that may import them.
 var onlyIn = map[string][]string{
-	"github.com/google/gopacket":    {"capture", "flows"},
-	"github.com/miekg/dns":          {"decoders/dns", "analyzers/dnssec", "internal/rerun", "replay"},
-	"gvisor.dev/gvisor":             {"replay"},
-	"github.com/quic-go/quic-go":    {"internal/rerun", "replay"},
-	"github.com/spf13/pflag":        {"cmd"},
-	"golang.org/x/term":             {"cmd"},
-	"github.com/google/go-cmp":      {"decoders/decodertest", "analyzers/foldtest"},
-	"pgregory.net/rapid":            {"decoders/decodertest", "analyzers/foldtest"},
-	"testing":                       {"decoders/decodertest", "analyzers/foldtest", "internal/replaytest"},
-	"github.com/andybalholm/brotli": {"decoders"},
-	"golang.org/x/net/http2":        {"decoders/http2", "internal/rerun", "replay"},
-	"golang.org/x/net/publicsuffix": {"analyzers/sites", "analyzers/dnsmapping", "analyzers/dnsthreat", "replay"},
+	"github.com/google/gopacket":                {"capture", "flows"},
+	"github.com/miekg/dns":                      {"decoders/dns", "analyzers/dnssec", "internal/rerun", "replay"},
+	"gvisor.dev/gvisor":                         {"replay"},
+	"github.com/quic-go/quic-go":                {"internal/rerun", "replay"},
+	"github.com/spf13/pflag":                    {"cmd"},
+	"golang.org/x/term":                         {"cmd"},
+	"github.com/landlock-lsm/go-landlock":       {"internal/privilege"},
+	"kernel.org/pub/linux/libs/security/libcap": {"internal/privilege"},
+	"github.com/google/go-cmp":                  {"decoders/decodertest", "analyzers/foldtest"},
+	"pgregory.net/rapid":                        {"decoders/decodertest", "analyzers/foldtest"},
+	"testing":                                   {"decoders/decodertest", "analyzers/foldtest", "internal/replaytest"},
+	"github.com/andybalholm/brotli":             {"decoders"},
+	"golang.org/x/net/http2":                    {"decoders/http2", "internal/rerun", "replay"},
+	"golang.org/x/net/publicsuffix":             {"analyzers/sites", "analyzers/dnsmapping", "analyzers/dnsthreat", "replay"},
 }
 
 // pure are the folders of protocols and questions: no I/O, no goroutine, no
