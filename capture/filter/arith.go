@@ -72,7 +72,7 @@ func (p *parser) compare(l, r *value, jump uint16, t token) *cond {
 		} else {
 			g.both(l, r, 0)
 		}
-		return &cond{test: test{code: g.code, jump: jump, x: true}}
+		return &cond{test: test{code: g.code, computed: g.computed, jump: jump, x: true}}
 	}
 	if f, ok := l.field(); ok {
 		return f.compare(jump, r.num)
@@ -82,7 +82,7 @@ func (p *parser) compare(l, r *value, jump uint16, t token) *cond {
 	}
 	g := gen{p: p, t: t}
 	g.value(l, 0)
-	return &cond{test: test{code: g.code, jump: jump, k: r.num}}
+	return &cond{test: test{code: g.code, computed: g.computed, jump: jump, k: r.num}}
 }
 
 // decide compares two numbers as a jump does.
@@ -266,9 +266,10 @@ func (p *parser) bytes(t token) (f field, check *cond) {
 
 // gen makes the instructions of a calculation.
 type gen struct {
-	p    *parser
-	t    token
-	code []ins
+	p        *parser
+	t        token
+	code     []ins
+	computed bool // an offset is
 }
 
 func (g *gen) emit(op uint16, k uint32) { g.code = append(g.code, ins{op, k}) }
@@ -284,8 +285,11 @@ func (g *gen) value(v *value, free int) {
 		g.emit(opLdImm, v.num)
 	case valueNeg:
 		g.value(v.l, free)
-		g.emit(opNeg, 0)
+		g.emit(opTax, 0)
+		g.emit(opLdImm, 0)
+		g.emit(opSub|srcX, 0)
 	case valueLoad:
+		g.computed = true
 		g.value(v.l, free)
 		if v.f.behind {
 			g.emit(opLdxMsh, v.f.ip)

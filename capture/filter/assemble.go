@@ -21,14 +21,18 @@ func assemble(nodes []node, entry int, snaplen uint32) []bpf.RawInstruction {
 	out := []bpf.RawInstruction{{Op: opRet, K: 0}, {Op: opRet, K: snaplen}}
 	place := make([]int, len(nodes)) // counted from the end
 	place[accept] = 1
+	long := make([]int, len(nodes)) // the place of a long jump to a node; 0: there is none
 	for i := 2; i <= entry; i++ {
 		n := &nodes[i]
-		// far makes a long jump if the one to node is too long, with back
-		// instructions more between, and gives the place to jump to.
+		// far gives the place to jump to: that of a node, or, if it is too far with
+		// back instructions more between, of a long jump to it.
 		far := func(to, back int) int {
-			if len(out)-1+back-place[to] <= 255 {
-				return place[to]
+			for _, at := range [2]int{place[to], long[to]} {
+				if (at > 0 || to == reject) && len(out)-1+back-at <= 255 {
+					return at
+				}
 			}
+			long[to] = len(out)
 			out = append(out, bpf.RawInstruction{Op: opJa, K: uint32(len(out) - 1 - place[to])})
 			return len(out) - 1
 		}

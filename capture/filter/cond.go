@@ -25,7 +25,9 @@ type test struct {
 	val field // where code is nil
 	// code leaves a computed value in A, and what it is compared with in X
 	// if x is set.
-	code []ins
+	code     []ins
+	computed bool // code reads at offsets that it computes
+
 	jump uint16 // opJeq, opJgt, opJge or opJset
 	x    bool   // compare with X, not k
 	k    uint32

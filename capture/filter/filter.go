@@ -47,8 +47,7 @@ func (e *Error) Error() string {
 type Program struct {
 	raw      []bpf.RawInstruction
 	vm       []step
-	link     capture.LinkType
-	computed bool // it reads at offsets that it computes
+	portable bool // to the kernel: see InKernel
 }
 
 // Compile compiles expr for packets of one link type. The program gives snaplen
@@ -92,20 +91,7 @@ func compile(expr string, link capture.LinkType, snaplen int, bigEndian bool) (P
 	if len(raw) > maxCode {
 		return Program{}, &Error{Expr: shorten(expr), Msg: fmt.Sprintf("it needs %d instructions, and the kernel takes %d; use fewer terms, or ranges and networks", len(raw), maxCode)}
 	}
-	return Program{raw: raw, vm: load(raw), link: link, computed: computes(nodes)}, nil
-}
-
-// computes reports whether an offset is computed, other than behind the IPv4
-// header.
-func computes(nodes []node) bool {
-	for i := range nodes {
-		for _, c := range nodes[i].code {
-			if c.op == opTax {
-				return true
-			}
-		}
-	}
-	return false
+	return Program{raw: raw, vm: load(raw), portable: portable(nodes)}, nil
 }
 
 // shorten keeps messages about long expressions readable.
@@ -117,8 +103,7 @@ func shorten(expr string) string {
 }
 
 // Raw is the program as the kernel takes it (struct sock_filter, for
-// SO_ATTACH_FILTER): not to be changed. What the kernel sees is not always what
-// lies in the capture: see Kernel.
+// SO_ATTACH_FILTER): not to be changed. See InKernel.
 func (p Program) Raw() []bpf.RawInstruction { return p.raw }
 
 // Match reports whether packet is selected. wireLen is its length on the wire,

@@ -107,7 +107,7 @@ func (p *parser) port(q qualifiers, t token, first, last uint32, in over) *cond 
 		if in&proto.over == 0 {
 			continue
 		}
-		p.conds += 16
+		p.conds += 8
 		c6 = or(c6, and(h.netAt(6, 1).is(proto.num),
 			ends(q.dir, between(h.netAt(40, 2), first, last), between(h.netAt(42, 2), first, last))))
 		whole := not(h.netAt(6, 2).compare(opJset, 0x1fff))

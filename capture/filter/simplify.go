@@ -42,7 +42,7 @@ type state struct {
 }
 
 // rounds bounds how often the program is gone through.
-const rounds = 10
+const rounds = 40
 
 // simplify leaves out tests whose outcome is known from those before, tests
 // whose outcome does not matter, and loads of what is loaded. So does libpcap's
@@ -287,6 +287,21 @@ func (f fact) decides(t *test) (truth, known bool) {
 	return false, false
 }
 
+// forget keeps within maxFacts: of long lists of alternatives each leaves that
+// a field is not this and not that, which matters least.
+func (d *state) forget() {
+	for len(d.facts) > maxFacts {
+		drop := len(d.facts) - 1
+		for i := drop; i >= 0; i-- {
+			if d.facts[i].kind == factNot {
+				drop = i
+				break
+			}
+		}
+		d.facts = slices.Delete(d.facts, drop, drop+1)
+	}
+}
+
 // meet adds a way from s, with t's outcome, to what is known.
 func (d *state) meet(s *state, t *test, outcome bool) {
 	var extra []fact
@@ -295,9 +310,7 @@ func (d *state) meet(s *state, t *test, outcome bool) {
 	}
 	if !d.seen {
 		*d = state{facts: append(slices.Clip(extra), s.facts...), a: s.a, aOK: s.aOK, x: s.x, xOK: s.xOK, seen: true}
-		if len(d.facts) > maxFacts {
-			d.facts = d.facts[:maxFacts]
-		}
+		d.forget()
 		return
 	}
 	d.aOK = d.aOK && s.aOK && d.a == s.a
