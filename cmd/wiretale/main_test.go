@@ -93,6 +93,10 @@ func TestCommands(t *testing.T) {
 		{"replay --onto lo --speed 2x --pps 5 " + page, 2, nil, []string{"exclude each other"}},
 		{"replay page --pps 5 -w x", 2, nil, []string{"--onto"}},
 		{"replay --list", 0, []string{"page", "ten images"}, nil},
+		{"replay --from " + page + " --as http4", 2, nil, []string{"http4", "http1, http2, http3"}},
+		{"replay --from " + page + " --tls", 2, nil, []string{"--as"}},
+		{"replay page --as http2 -w x", 2, nil, []string{"--from"}},
+		{"replay --from " + page + " --as http2 --rtt 4ms --max-think 5ms", 0, []string{"x/net/http2", "played: 1 conversation, and 11 exchanges of HTTP."}, nil},
 
 		// analyze
 		{"analyze " + page, 0, []string{"page.pcapng  ", "\nFindings", "\nRound-trip times", "\nNot decoded", " packets/s", "!\x1b"}, nil},

@@ -36,6 +36,7 @@ interface instead.`,
 			{"wiretale replay page --rtt 80ms --loss 1% --rate 10mbit -w - | wiretale analyze -", "the same over a worse network, analyzed at once"},
 			{"wiretale replay page --real", "the same on the kernel's sockets, for a Wireshark that watches lo"},
 			{"wiretale replay --from capture.pcapng --rtt 80ms -w again.pcapng", "a capture's exchanges again, over another network"},
+			{"wiretale replay --from capture.pcapng --as http2 --rtt 100ms --loss 1%", "its pages over HTTP/2, 100 ms away, with losses"},
 			{"wiretale replay --onto eth0 --speed 2x capture.pcapng", "a capture's packets onto an interface, twice as fast"},
 		},
 		words:  scenarioNames,
@@ -93,6 +94,8 @@ func (r *replayFlags) run(c *call) error {
 		return usagef("--from plays over a simulated network: it goes without --real")
 	case r.rerun.from != "":
 		return r.fromCapture(c)
+	case r.rerun.as != "":
+		return usagef("--as goes with --from FILE")
 	case r.list || len(c.args) == 0 && nothing && !r.o.Real:
 		return c.scenarios()
 	case r.onto != "":
