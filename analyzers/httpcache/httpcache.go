@@ -372,12 +372,11 @@ func (c *caches) keep(p *pair, x *httpopen.Exchange[job], d *decision) {
 		}
 		return
 	}
-	f := httpfresh.Judge(x.Request, x.Response, shared, x.Asked, x.FirstByte)
-	d.fresh(&f)
-	toAll := f
-	if !shared {
-		toAll = httpfresh.Judge(x.Request, x.Response, true, x.Asked, x.FirstByte)
+	f, toAll := httpfresh.JudgeBoth(x.Request, x.Response, x.Asked, x.FirstByte)
+	if shared {
+		f = toAll
 	}
+	d.fresh(&f)
 	d.shared(&toAll)
 	p.allowed(&toAll, x.WireBytes)
 	if status == 206 || x.Ending != httpopen.Complete {

@@ -18,7 +18,7 @@ type context struct {
 // context finds the page of a request: by what the browser says of it
 // (Sec-Fetch-*, Fetch Metadata), by Referer, and by what it fetched.
 func (j *jars) context(x *httpopen.Exchange[struct{}]) context {
-	own := sites.Of(x.Host())
+	own := x.Domain()
 	hs := x.Request.Headers
 	dest, from := events.Get(hs, "Sec-Fetch-Dest"), events.Get(hs, "Sec-Fetch-Site")
 	if dest == "document" {
@@ -50,7 +50,38 @@ func (j *jars) referer(x *httpopen.Exchange[struct{}], hs []events.Header) strin
 	if p := j.pages.Get(j.url(x.Flow.Client, j.open.Hash(scheme, host, path))); p != nil {
 		return *p
 	}
-	return sites.Of(host)
+	return j.of(host)
+}
+
+// of is sites.Of, which takes longer than all else here.
+func (j *jars) of(host string) string {
+	if s, ok := j.sites[host]; ok {
+		return s
+	}
+	if len(j.sites) >= keptSites {
+		clear(j.sites)
+	}
+	host = strings.Clone(host)
+	s := sites.Of(host)
+	j.sites[host] = s
+	return s
+}
+
+const keptSites = 4096
+
+// refers reports whether a response may name others, for which it then is the
+// Referer: a page, a style sheet, a script; not a picture.
+func refers(x *httpopen.Exchange[struct{}]) bool {
+	if x.Response == nil {
+		return false
+	}
+	t := events.Get(x.Response.Headers, "Content-Type")
+	for _, no := range [...]string{"image/", "video/", "audio/", "font/", "application/octet-stream", "application/json"} {
+		if strings.HasPrefix(t, no) && !strings.HasPrefix(t, "image/svg") {
+			return false
+		}
+	}
+	return true
 }
 
 // html reports whether a response is a page.

@@ -43,6 +43,7 @@ type jars struct {
 	rest    *cookie // beyond the limit
 	// pages are the sites of the pages for which something was fetched.
 	pages *httpfresh.Store[string]
+	sites map[string]string
 }
 
 // key is one cookie of one client.
@@ -64,7 +65,7 @@ func (f *fold) Step(_ struct{}, s *state, e *events.Event, _ analyzers.Emit) {
 			return
 		}
 		n := 16 * max(f.limits.FoldPending, 1)
-		j := &jars{seed: maphash.MakeSeed(), cookies: map[key]*cookie{}, most: n, samples: max(f.limits.FoldSamples, 1), pages: httpfresh.NewStore[string](n)}
+		j := &jars{seed: maphash.MakeSeed(), cookies: map[key]*cookie{}, most: n, samples: max(f.limits.FoldSamples, 1), pages: httpfresh.NewStore[string](n), sites: map[string]string{}}
 		j.open = httpopen.New(f.limits, j)
 		s.jars = j
 	}
@@ -109,6 +110,9 @@ func (j *jars) Over(x *httpopen.Exchange[struct{}]) {
 			c, found = j.context(x), true
 		}
 		each(hs[i][1], func(name string, value mark) { j.sent(x, &c, name, value) })
+	}
+	if !refers(x) {
+		return
 	}
 	if !found {
 		c = j.context(x)

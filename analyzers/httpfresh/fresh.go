@@ -44,10 +44,12 @@ type Control struct {
 	StaleIfError    int64
 }
 
+var noControl = Control{MaxAge: -1, SMaxAge: -1, MaxStale: -1, StaleWhile: -1, StaleIfError: -1}
+
 // ReadControl reads Cache-Control; where there is none, Pragma: no-cache counts
 // as no-cache (section 5.4).
 func ReadControl(hs []events.Header) Control {
-	c := Control{MaxAge: -1, SMaxAge: -1, MaxStale: -1, StaleWhile: -1, StaleIfError: -1}
+	c := noControl
 	found, pragma := false, false
 	for i := range hs {
 		switch name := hs[i][0]; {
@@ -232,16 +234,68 @@ func heuristicStatus(status int) bool {
 	return false
 }
 
+// reading are the fields of a response that its freshness depends on, found in
+// one pass.
+type reading struct {
+	control                                  Control
+	age, date, expires, modified, etag, vary string
+	told, pragma                             bool
+}
+
+func read(hs []events.Header) (r reading) {
+	r.control = noControl
+	set := func(to *string, h *events.Header, lower string) {
+		if *to == "" && equal(h[0], lower) {
+			*to = h[1]
+		}
+	}
+	for i := range hs {
+		switch h := &hs[i]; len(h[0]) {
+		case len("Age"):
+			set(&r.age, h, "age")
+		case len("Date"): // and ETag, Vary
+			set(&r.date, h, "date")
+			set(&r.etag, h, "etag")
+			set(&r.vary, h, "vary")
+		case len("Pragma"):
+			r.pragma = r.pragma || equal(h[0], "pragma") && strings.Contains(strings.ToLower(h[1]), "no-cache")
+		case len("Expires"):
+			set(&r.expires, h, "expires")
+		case len("Cache-Control"): // and Last-Modified
+			if equal(h[0], "cache-control") {
+				r.control.read(h[1])
+				r.told = true
+			}
+			set(&r.modified, h, "last-modified")
+		}
+	}
+	if !r.told && r.pragma {
+		r.control.Directives |= NoCache
+	}
+	return r
+}
+
 // Judge says what a response allows to a shared or a private cache. asked and
 // received are when the request was sent and the response came.
 //
 // The age is that which the response tells, and the time of the exchange: not
 // what its Date tells, for that is another clock than the capture's.
 func Judge(q *events.HTTPRequest, p *events.HTTPResponse, shared bool, asked, received events.Time) Freshness {
-	c := ReadControl(p.Headers)
+	r, c := read(p.Headers), ReadControl(q.Headers)
+	return r.judge(q, p, &c, shared, asked, received)
+}
+
+// JudgeBoth is Judge for a private and for a shared cache.
+func JudgeBoth(q *events.HTTPRequest, p *events.HTTPResponse, asked, received events.Time) (private, shared Freshness) {
+	r, c := read(p.Headers), ReadControl(q.Headers)
+	return r.judge(q, p, &c, false, asked, received), r.judge(q, p, &c, true, asked, received)
+}
+
+func (r *reading) judge(q *events.HTTPRequest, p *events.HTTPResponse, asks *Control, shared bool, asked, received events.Time) Freshness {
+	c := &r.control
 	f := Freshness{Source: FromNothing, Validate: c.Directives.Has(NoCache)}
-	f.life(&c, p, shared, received)
-	if age, ok := Age(p.Headers); ok {
+	f.life(r, p.Status, shared, received)
+	if age, ok := ageOf(r.age); ok {
 		f.Age = events.Duration(age) * second
 	}
 	f.Age += max(received.Sub(asked), 0)
@@ -250,19 +304,19 @@ func Judge(q *events.HTTPRequest, p *events.HTTPResponse, shared bool, asked, re
 	switch {
 	case q.Method != "GET":
 		f.Refusal = RefMethod
-	case noStore, ReadControl(q.Headers).Directives.Has(NoStore):
+	case noStore, asks.Directives.Has(NoStore):
 		f.Refusal = RefNoStore
 	case shared && c.Directives.Has(Private):
 		f.Refusal = RefPrivate
-	case shared && events.Get(q.Headers, "Authorization") != "" && c.Directives&(Public|MustRevalidate) == 0 && c.SMaxAge < 0:
+	case shared && c.Directives&(Public|MustRevalidate) == 0 && c.SMaxAge < 0 && events.Get(q.Headers, "Authorization") != "":
 		f.Refusal = RefAuthority
 	case p.Status == 206:
 		f.Refusal = RefPartial
 	case !heuristicStatus(p.Status) && !(explicit && f.Lifetime > 0), p.Status == 304:
 		f.Refusal = RefStatus
-	case strings.Contains(events.Get(p.Headers, "Vary"), "*"):
+	case strings.IndexByte(r.vary, '*') >= 0:
 		f.Refusal = RefVary
-	case f.Lifetime <= 0 && !HasValidator(p.Headers):
+	case f.Lifetime <= 0 && r.etag == "" && r.modified == "":
 		f.Refusal = RefNothing
 	}
 	return f
@@ -279,46 +333,43 @@ func (f *Freshness) Renew(q *events.HTTPRequest, p *events.HTTPResponse, shared 
 }
 
 // life is the lifetime (section 4.2.1).
-func (f *Freshness) life(c *Control, p *events.HTTPResponse, shared bool, received events.Time) {
+func (f *Freshness) life(r *reading, status int, shared bool, received events.Time) {
+	c := &r.control
 	set := func(s Source, seconds int64) {
 		f.Source, f.Lifetime = s, events.Duration(max(min(seconds, mostLifetime), 0))*second
 	}
-	if shared && c.SMaxAge >= 0 {
+	switch {
+	case shared && c.SMaxAge >= 0:
 		set(FromSMaxAge, c.SMaxAge)
 		return
-	}
-	if c.MaxAge >= 0 {
+	case c.MaxAge >= 0:
 		set(FromMaxAge, c.MaxAge)
+		return
+	case r.expires == "" && (r.modified == "" || !heuristicStatus(status)):
 		return
 	}
 	date := int64(received / events.Time(second))
-	if t, ok := Date(events.Get(p.Headers, "Date")); ok {
+	if t, ok := Date(r.date); ok {
 		date = t
 	}
-	if v := events.Get(p.Headers, "Expires"); v != "" {
+	if r.expires != "" {
 		// What is no date is in the past (section 5.3).
-		t, ok := Date(v)
+		t, ok := Date(r.expires)
 		if !ok {
 			t = date
 		}
 		set(FromExpires, t-date)
 		return
 	}
-	if v := events.Get(p.Headers, "Last-Modified"); v != "" && heuristicStatus(p.Status) {
-		if t, ok := Date(v); ok {
-			set(FromHeuristic, (date-t)/heuristic)
-		}
+	if t, ok := Date(r.modified); ok {
+		set(FromHeuristic, (date-t)/heuristic)
 	}
 }
 
-// HasValidator reports whether a response can be asked for under a condition.
-func HasValidator(hs []events.Header) bool {
-	return events.Get(hs, "ETag") != "" || events.Get(hs, "Last-Modified") != ""
-}
-
 // Age is the Age field in seconds (section 5.1).
-func Age(hs []events.Header) (int64, bool) {
-	v := events.Get(hs, "Age")
+func Age(hs []events.Header) (int64, bool) { return ageOf(events.Get(hs, "Age")) }
+
+func ageOf(v string) (int64, bool) {
 	if v == "" {
 		return 0, false
 	}
@@ -329,7 +380,13 @@ func Age(hs []events.Header) (int64, bool) {
 
 // Date reads an HTTP date (RFC 9110 section 5.6.7), in seconds since 1970.
 func Date(v string) (int64, bool) {
-	for _, layout := range [...]string{"Mon, 02 Jan 2006 15:04:05 GMT", time.RFC850, time.ANSIC} {
+	if t, ok := fixDate(v); ok {
+		return t, true
+	}
+	if len(v) < len("Sun Nov  6 08:49:37 1994") {
+		return 0, false
+	}
+	for _, layout := range [...]string{time.RFC850, time.ANSIC} {
 		if t, err := time.Parse(layout, v); err == nil {
 			return t.Unix(), true
 		}
@@ -337,12 +394,26 @@ func Date(v string) (int64, bool) {
 	return 0, false
 }
 
-// Same reports whether two responses bear the same validator: a strong or weak
-// ETag, else Last-Modified; known is false where they have none to compare.
-func Same(a, b []events.Header) (same, known bool) {
-	x, y := events.Get(a, "ETag"), events.Get(b, "ETag")
-	if x == "" || y == "" {
-		x, y = events.Get(a, "Last-Modified"), events.Get(b, "Last-Modified")
+const months = "JanFebMarAprMayJunJulAugSepOctNovDec"
+
+// fixDate reads the form that all write today: "Sun, 06 Nov 1994 08:49:37 GMT".
+func fixDate(v string) (int64, bool) {
+	if len(v) != 29 || v[3:5] != ", " || v[7] != ' ' || v[11] != ' ' || v[16] != ' ' || v[19] != ':' || v[22] != ':' || v[25:] != " GMT" {
+		return 0, false
 	}
-	return strings.TrimPrefix(x, "W/") == strings.TrimPrefix(y, "W/"), x != "" && y != ""
+	good := true
+	number := func(s string) int {
+		n := 0
+		for i := range len(s) {
+			good = good && '0' <= s[i] && s[i] <= '9'
+			n = 10*n + int(s[i]-'0')
+		}
+		return n
+	}
+	month := strings.Index(months, v[8:11])
+	day, year, hour, minute, sec := number(v[5:7]), number(v[12:16]), number(v[17:19]), number(v[20:22]), number(v[23:25])
+	if !good || month < 0 || month%3 != 0 || day < 1 || day > 31 || hour > 23 || minute > 59 || sec > 60 {
+		return 0, false
+	}
+	return time.Date(year, time.Month(month/3+1), day, hour, minute, sec, 0, time.UTC).Unix(), true
 }

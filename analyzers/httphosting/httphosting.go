@@ -423,11 +423,11 @@ func (w *world) rewritten(n *name, x *httpopen.Exchange[job]) {
 		return
 	}
 	_, host, _, ok := httpopen.Split(ref)
-	if !ok || sites.Of(host) == n.site {
+	if !ok || host == n.host {
 		return
 	}
 	page := w.names[host]
-	if page == nil || w.redirected.Get(w.key(x.Flow.Client, x.URL)) != nil {
+	if page == nil || page.site == n.site || w.redirected.Get(w.key(x.Flow.Client, x.URL)) != nil {
 		return
 	}
 	if n.isEdgeOf(host) || within(x.Path(), host) {

@@ -4,6 +4,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/wiretale/wiretale/analyzers/sites"
 	"github.com/wiretale/wiretale/events"
 )
 
@@ -63,6 +64,7 @@ type Forward struct {
 type Site struct {
 	Server events.Addr
 	Host   string // authority in small letters, without the port of its scheme
+	Domain string // the site that the host is of (sites.Of)
 	// Forwarded counts the requests for it that its server sent on: the server
 	// stands between client and origin, and its other side is captured.
 	Forwarded uint64
@@ -161,6 +163,14 @@ func (x *Exchange[U]) Host() string {
 		return Authority(x.Scheme(), x.Request.Host)
 	}
 	return x.Site.Host
+}
+
+// Domain is the site that was asked, as in Site.Domain.
+func (x *Exchange[U]) Domain() string {
+	if x.Site.Rest {
+		return sites.Of(x.Host())
+	}
+	return x.Site.Domain
 }
 
 // Address is its URL as text (RFC 9110 section 7.1).

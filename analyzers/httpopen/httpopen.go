@@ -13,6 +13,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/wiretale/wiretale/analyzers/sites"
 	"github.com/wiretale/wiretale/events"
 )
 
@@ -121,7 +122,7 @@ func (t *Table[U]) site(server events.Addr, host string) *Site {
 		return t.rest
 	}
 	host = strings.Clone(host) // it is a part of a head
-	s := &Site{Server: server, Host: host}
+	s := &Site{Server: server, Host: host, Domain: sites.Of(host)}
 	t.sites[siteKey{server, host}] = s
 	return s
 }
