@@ -162,6 +162,7 @@ func (s *Side) after(at, t events.Time, c *cause) events.Time {
 // heap gives moments in the order of At, those of one time as they came.
 type heap struct {
 	list []Moment
+	out  Moment // what is being told
 	seq  uint64
 }
 
@@ -194,10 +195,10 @@ func (h *heap) until(t events.Time, do func(*Moment)) {
 }
 
 func (h *heap) pop(do func(*Moment)) {
-	m := h.list[0]
+	h.out = h.list[0]
 	n := len(h.list) - 1
 	h.list[0] = h.list[n]
-	h.list[n] = Moment{}
+	h.list[n].Conn, h.list[n].Bits = nil, ""
 	h.list = h.list[:n]
 	for i := 0; ; {
 		least := i
@@ -212,5 +213,5 @@ func (h *heap) pop(do func(*Moment)) {
 		h.list[i], h.list[least] = h.list[least], h.list[i]
 		i = least
 	}
-	do(&m)
+	do(&h.out)
 }

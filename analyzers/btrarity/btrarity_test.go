@@ -343,6 +343,8 @@ func BenchmarkStep(b *testing.B) {
 	b.ReportAllocs()
 	rest := list[n:]
 	for i := 0; b.Loop(); i++ {
-		run.Step(rest[i%len(rest)], emit)
+		e := rest[i%len(rest)]
+		e.Time = foldtest.Start.Add(events.Duration(100e9 + 1e6*int64(i)))
+		run.Step(e, emit)
 	}
 }
