@@ -163,6 +163,9 @@ func compare(before, after []item) []Figures {
 				left[equal]--
 				agreed = 1
 			}
+			if !strings.Contains(f.By, m.by) {
+				f.By += ", " + m.by
+			}
 			for _, f := range []*Figures{f, all} {
 				f.Messages[i]++
 				f.Bytes[i] += m.bytes
