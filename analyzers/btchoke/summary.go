@@ -102,8 +102,8 @@ func (s *summary) Section(full bool) analyzers.Section {
 		if r.FreeRider == Yes {
 			notes = append(notes, "free rider")
 		}
-		if r.SeedSince != nil {
-			notes = append(notes, "lacks nothing")
+		if r.SeedSince != nil && r.Took == 0 {
+			notes = append(notes, "seed")
 		}
 		if n := len(r.Snubbed); n > 0 {
 			notes = append(notes, "snubbed by "+strconv.Itoa(n))

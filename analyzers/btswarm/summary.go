@@ -97,6 +97,10 @@ func (s *summary) Section(full bool) analyzers.Section {
 		if r.InfoHash != "" {
 			hash = fmt.Sprintf("%.8s…", r.InfoHash)
 		}
+		found := string(r.FoundBy)
+		if found == "" {
+			found = "–"
+		}
 		if r.Ratio != nil {
 			ratio = strconv.FormatFloat(*r.Ratio, 'f', 2, 64)
 		}
@@ -104,8 +108,15 @@ func (s *summary) Section(full bool) analyzers.Section {
 			role = "undecided: " + r.Undecided
 		}
 		out.Rows = append(out.Rows, []string{r.Peer, hash, role, analyzers.DurationText(r.Lasted), fmt.Sprintf("%d of %d", r.Has, r.Pieces), span(r.Finishes),
-			analyzers.BytesText(r.Gave), analyzers.BytesText(r.Took), ratio, analyzers.RateText(r.UpRate), analyzers.RateText(r.DownRate), string(r.FoundBy), r.Client})
+			analyzers.BytesText(r.Gave), analyzers.BytesText(r.Took), ratio, rate(r.UpRate), rate(r.DownRate), found, r.Client})
 	}
 	out.More = s.peers.Count() - len(kept)
 	return out
+}
+
+func rate(x float64) string {
+	if x == 0 {
+		return "–"
+	}
+	return analyzers.RateText(x)
 }

@@ -49,7 +49,7 @@ func (t *tables) row(w *btpeers.Swarm) *Value {
 			}
 		}
 	}
-	v.Window = max(min(usualWindow, end.Sub(start)/4), leastWindow)
+	v.Window = max(min(usualWindow, end.Sub(start)/8), leastWindow)
 	t.rates(v, w, s, start)
 	switch {
 	case v.FileBy == "":
@@ -58,6 +58,8 @@ func (t *tables) row(w *btpeers.Swarm) *Value {
 		v.Undecided = "no peer was seen that lacked a piece"
 	case unheard != "":
 		v.Undecided = unheard
+	case t.begun(w):
+		v.Undecided = "some peers had pieces at the start: the bounds are for those that have nothing"
 	case v.SeedUp == 0:
 		v.Undecided = "no peer that had the whole file at the start was seen to send"
 	case v.LeastDn == 0:
@@ -67,6 +69,17 @@ func (t *tables) row(w *btpeers.Swarm) *Value {
 		v.bounds()
 	}
 	return v
+}
+
+// begun reports whether a peer that lacked pieces had others at the start.
+func (t *tables) begun(w *btpeers.Swarm) bool {
+	s := t.swarm(w)
+	for _, p := range w.Peers {
+		if x := t.peer(p); !p.Absent() && x.had > 0 && x.had < s.pieces {
+			return true
+		}
+	}
+	return false
 }
 
 // file says how long it is.

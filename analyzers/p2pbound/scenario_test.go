@@ -110,6 +110,14 @@ func TestKept(t *testing.T) {
 	check(t, replaytest.Open(t, "../../pcaps/p2p-vs-server.pcapng", "../../pcaps/p2p-vs-server.json"), true)
 }
 
+// A swarm that begins in the middle: less than N·F was to be sent.
+func TestBegun(t *testing.T) {
+	_, v := rows(replaytest.Open(t, "../../pcaps/bt-free-rider.pcapng", "../../pcaps/bt-free-rider.json"), nil)
+	if v == nil || v.Undecided != "some peers had pieces at the start: the bounds are for those that have nothing" || v.BoundP2P != nil || v.Took == nil {
+		t.Errorf("%+v", v)
+	}
+}
+
 // Anew, from another place.
 func TestPlayed(t *testing.T) {
 	replaytest.Timing(t)
