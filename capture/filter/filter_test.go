@@ -26,6 +26,13 @@ func TestSaysWhatIsWrongAndWhere(t *testing.T) {
 	for _, c := range []struct{ expr, word, says string }{
 		{"tcp prt 80", "prt", "a word is missing"},
 		{"foo", "foo", "no such word"},
+		{"tcp prt 80", "prt", "did you mean port?"},
+		{"udp or protn 6", "protn", "did you mean proto?"},
+		{"hots 1.2.3.4", "hots", "did you mean host?"},
+		{"http", "http", "write: port http"},
+		{"ip.addr == 1.2.3.4", "ip.addr", "Wireshark"},
+		{"port 80,443", ",", "or: port 80 or 443"},
+		{"net 10/8", "10", "10.0.0.0/8"},
 		{"TCP", "TCP", "small letters: tcp"},
 		{"host example.com", "example.com", "not looked up"},
 		{"net mynet", "mynet", "not looked up"},

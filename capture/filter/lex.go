@@ -113,6 +113,9 @@ func lexSign(s string) (token, int, string) {
 	for n < len(s) && s[n]&0xc0 == 0x80 { // the rest of a UTF-8 character
 		n++
 	}
+	if s[0] == ',' {
+		return token{}, n, "lists are written with or: port 80 or 443"
+	}
 	return token{}, n, "no expression has this character"
 }
 

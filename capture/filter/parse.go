@@ -2,7 +2,6 @@ package filter
 
 import (
 	"fmt"
-	"strings"
 
 	"github.com/wiretale/wiretale/capture"
 )
@@ -163,13 +162,7 @@ func (p *parser) misplaced(t token) string {
 	case tokEnd:
 		return "something is missing"
 	case tokName:
-		if l := strings.ToLower(t.text); keywords[l] != "" && l != t.text {
-			return "no such word; words are in small letters: " + l
-		}
-		if strings.Contains(t.text, "-") {
-			return "no such word; between numbers, a minus needs blanks around it"
-		}
-		return "no such word"
+		return "no such word" + hint(t.text)
 	case tokWord:
 		if why, ok := notHere[t.text]; ok {
 			return why
@@ -182,7 +175,7 @@ func (p *parser) misplaced(t token) string {
 	case tokV4, tokV6, tokMAC:
 		return "an address needs a word before it, such as host, net or src (ether host for hardware addresses)"
 	}
-	return "a number needs a word before it, such as port or host"
+	return "a number needs a word before it, such as port or host; several are joined with or"
 }
 
 // grow counts the nesting of conditions that are not in brackets.
@@ -209,7 +202,11 @@ func (p *parser) expression(outer qualifiers) (*cond, qualifiers) {
 		var c2 *cond
 		if p.startsID(p.i) {
 			if q.kind == kindNone {
-				p.fail(p.idToken(), "there are no words before it to inherit: write host, port, … again")
+				t := p.idToken()
+				if t.kind == tokName {
+					p.fail(t, "%s", p.misplaced(t))
+				}
+				p.fail(t, "there are no words before it to inherit: write host, port, … again")
 			}
 			c2 = p.id(q)
 		} else {
@@ -424,7 +421,11 @@ func (p *parser) primitive() (*cond, qualifiers) {
 	case q.layer != "":
 		switch t.kind {
 		case tokName, tokNum, tokV4, tokV6, tokMAC:
-			p.fail(t, "a word is missing between %q and this, such as host, net or port", p.expr[first.off:first.end])
+			like := ""
+			if t.kind == tokName {
+				like = hint(t.text)
+			}
+			p.fail(t, "a word is missing between %q and this, such as host, net or port%s", p.expr[first.off:first.end], like)
 		}
 		return p.layer(first), qualifiers{}
 	default:
@@ -438,6 +439,9 @@ func (p *parser) primitive() (*cond, qualifiers) {
 		what := "a host, network or port is missing"
 		if t.kind == tokNum {
 			what = "there can be no calculation"
+			if p.toks[p.i+1].text == "/" {
+				what = "a network with / has its dots, such as 10.0.0.0/8"
+			}
 		}
 		p.fail(t, "behind %q %s", p.expr[q.word.off:q.word.end], what)
 	}
