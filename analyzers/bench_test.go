@@ -54,7 +54,8 @@ func BenchmarkEngine(b *testing.B) {
 					for i := 0; i < n; i += batch {
 						part := evs[i%len(evs):][:min(batch, n-i)]
 						frame += batch
-						en.Step(part, frame, part[len(part)-1].Time, out)
+						en.Step(part, frame, out)
+						en.Tick(frame, part[len(part)-1].Time)
 					}
 				}
 				// The steady state: with few flows, each has a histogram; with

@@ -13,12 +13,15 @@ import (
 type Engine interface {
 	// Want are the kinds of events that some question looks at.
 	Want() events.KindSet
-	// Step takes the events of one batch of packets, in Pos order, then closes
-	// the keys that were silent too long. frame and now are those of the last
-	// packet of the batch. Rows come in (frame, analysis, key) order over the
-	// whole capture; those of the last frame are held until the next call, for
-	// more may follow. The slice given to out is borrowed until it returns.
-	Step(evs []*events.Event, frame uint64, now events.Time, out func([]Row))
+	// Step takes the events of some packets, in Pos order; frame is that of the
+	// last packet. Rows come in (frame, analysis, key) order over the whole
+	// capture; those of the last frame are held until the next call, for more
+	// may follow. The slice given to out is borrowed until it returns.
+	Step(evs []*events.Event, frame uint64, out func([]Row))
+	// Tick closes the keys that have been silent too long at the time of packet
+	// frame, whose events come next or came last. Rows depend on where it is
+	// called, and not on how events are spread over calls of Step.
+	Tick(frame uint64, now events.Time)
 	// Close closes every key and gives the rest of the rows.
 	Close(frame uint64, now events.Time, out func([]Row))
 }
@@ -80,8 +83,8 @@ func comparePos(a, b events.Pos) int {
 	return cmp.Compare(a.Sub, b.Sub)
 }
 
-// desk is what serial and sharded engines share: what happens at the end of a
-// batch, when no runner is at work.
+// desk is what serial and sharded engines share: what happens when no runner is
+// at work.
 type desk struct {
 	names   []string
 	shards  [][]Runner // [shard][question]
@@ -120,13 +123,17 @@ func (d *desk) init(qs []Question, o Options, n int) {
 // Want is that of Engine.
 func (d *desk) Want() events.KindSet { return d.want }
 
-// finish ends a batch whose keys have been expired.
-func (d *desk) finish(frame uint64, now events.Time, out func([]Row)) {
+// Tick is that of Engine.
+func (d *desk) Tick(frame uint64, now events.Time) {
+	for _, s := range d.shards {
+		for _, r := range s {
+			r.expire(d.batch, frame, now)
+		}
+	}
 	for q := range d.names {
 		d.evict(q, frame, now)
 	}
 	d.batch++
-	d.flush(frame, out)
 }
 
 // evict brings one question below its limit, over all shards at once, so that

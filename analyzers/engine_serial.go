@@ -20,14 +20,11 @@ func NewSerial(qs []Question, o Options) Engine {
 	return s
 }
 
-func (s *serial) Step(evs []*events.Event, frame uint64, now events.Time, out func([]Row)) {
+func (s *serial) Step(evs []*events.Event, frame uint64, out func([]Row)) {
 	for _, e := range evs {
 		for _, r := range s.table[e.Body.Kind()] {
 			r.step(e)
 		}
 	}
-	for _, r := range s.shards[0] {
-		r.expire(s.batch, frame, now)
-	}
-	s.finish(frame, now, out)
+	s.flush(frame, out)
 }

@@ -44,7 +44,7 @@ func NewSharded(qs []Question, o Options, n int) Engine {
 	return s
 }
 
-func (s *sharded) Step(evs []*events.Event, frame uint64, now events.Time, out func([]Row)) {
+func (s *sharded) Step(evs []*events.Event, frame uint64, out func([]Row)) {
 	n := len(s.shards)
 	each := s.together
 	if len(evs) < small {
@@ -58,11 +58,8 @@ func (s *sharded) Step(evs []*events.Event, frame uint64, now events.Time, out f
 				rs[v.question].step(evs[v.event])
 			}
 		}
-		for _, r := range rs {
-			r.expire(s.batch, frame, now)
-		}
 	})
-	s.finish(frame, now, out)
+	s.flush(frame, out)
 }
 
 // spread sorts events from..to by the shard of their keys.

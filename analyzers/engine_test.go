@@ -98,7 +98,8 @@ func answer(e Engine, batches [][]*events.Event) []Row {
 	for _, b := range batches {
 		last := b[len(b)-1]
 		frame, now = last.Pos.Frame, last.Time
-		e.Step(b, frame, now, out)
+		e.Step(b, frame, out)
+		e.Tick(frame, now)
 	}
 	e.Close(frame, now, out)
 	return rows

@@ -25,8 +25,16 @@ const shortPackets = 8
 // The wheel has one slot a second; it must be longer than the longest idle.
 const wheelSlots = 2048
 
-// endsPerBatch bounds the flows that one batch may end.
-const endsPerBatch = 4096
+// endsPerPacket bounds the flows whose time-out is over that are ended before
+// one packet; no packet begins more than a few. endsPerBatch bounds those that
+// one batch of Finish ends.
+const (
+	endsPerPacket = 16
+	endsPerBatch  = 4096
+)
+
+// tickFrames: there is a Tick at least once in so many packets.
+const tickFrames = 4096
 
 // Dispatcher finds the flow of each packet. It is the only one that touches
 // the flow table; it runs in one goroutine.
@@ -85,7 +93,7 @@ func (d *Dispatcher) Dispatch(w *Work) {
 			d.started, d.Stats.First, d.clock = true, p.Time, p.Time
 			d.wheelSec = int64(p.Time)/1e9 + 1
 		}
-		d.clock = max(d.clock, p.Time)
+		d.advance(p.Time)
 		d.Stats.Last = p.Time
 		switch d.dec.Decode(p, &d.pkt) {
 		case link.IP:
@@ -100,12 +108,31 @@ func (d *Dispatcher) Dispatch(w *Work) {
 			d.Stats.UnknownLink++
 		}
 	}
+	w.Frame, w.Time, w.records = d.frame, d.time, d.table.chunks
+}
+
+// advance moves the clock to t, the time of the packet that comes next. What
+// the clock brings about, it does before that packet and by its time alone, so
+// that it does not matter how packets came in batches: a file gives the events
+// that the wire gave.
+func (d *Dispatcher) advance(t events.Time) {
+	second := int64(d.clock) / 1e9
+	d.clock = max(d.clock, t)
+	now := int64(d.clock) / 1e9
+	if now > second || d.frame%tickFrames == 0 {
+		d.work.Ticks = append(d.work.Ticks, Tick{d.frame, d.time})
+		d.tellEvicted()
+	}
+	if now >= d.wheelSec {
+		d.expire(now)
+	}
+}
+
+func (d *Dispatcher) tellEvicted() {
 	if d.evicted > 0 {
 		d.limit("flows", d.limits.Flows, strconv.Itoa(d.evicted)+" conversations ended early", 0)
 		d.evicted = 0
 	}
-	d.expire()
-	w.Frame, w.Time, w.records = d.frame, d.time, d.table.chunks
 }
 
 // begin takes a Work that all are done with: the flows that it ended are free
@@ -125,6 +152,7 @@ func (d *Dispatcher) Finish(w *Work) bool {
 	w.Frame, w.Time, w.records = d.frame, d.time, d.table.chunks
 	incomplete, _ := d.dec.Incomplete()
 	d.Stats.Incomplete = uint64(incomplete)
+	d.tellEvicted()
 	n := 0
 	for ; d.finish < wheelSlots; d.finish++ {
 		for s := &d.wheel[(int(d.wheelSec)+d.finish)&(wheelSlots-1)]; s.head != 0; {
@@ -150,7 +178,7 @@ func (d *Dispatcher) outer(p *link.Packet) {
 		return
 	}
 	k, _ := makeKey(&p.Src, &p.Dst, binary.BigEndian.Uint16(p.Payload), binary.BigEndian.Uint16(p.Payload[2:]), p.Proto, p.V6)
-	n := d.lookup(&k, false)
+	n := d.lookup(&k, &op{})
 	r := d.table.at(n)
 	r.state |= stTunnel
 	r.last = d.clock
@@ -187,16 +215,22 @@ func (d *Dispatcher) quoted(p *link.Packet) {
 	d.outer(&q)
 }
 
-// lookup finds k's flow or opens it. syn: the packet opens a connection, so
-// that a flow of the past is not meant.
-func (d *Dispatcher) lookup(k *key, syn bool) uint32 {
+// lookup finds the flow k of packet o, or opens it; a flow of the past goes on
+// under its number, unless o is a SYN that opens another.
+func (d *Dispatcher) lookup(k *key, o *op) uint32 {
 	t := d.table
 	h := t.seeds.flow(k, t.seeds.hosts(k))
 	if n := t.find(k, h); n != 0 {
 		return n
 	}
-	if stream, ok := t.past.get(h); ok && !syn {
-		return d.open(k, h, stream)
+	if p := t.past.get(h); p != nil && !p.another(o) {
+		p := *p // opening a flow may end another
+		n := d.open(k, h, p.stream)
+		if k.proto == events.ProtoTCP {
+			r := t.at(n)
+			r.base, r.state = p.base, p.state
+		}
+		return n
 	}
 	stream := t.stream[k.proto]
 	t.stream[k.proto]++
@@ -274,10 +308,9 @@ func (d *Dispatcher) disarm(r *record) {
 	}
 }
 
-// expire ends the flows whose time-out is over, judged by capture time at the
-// end of a batch.
-func (d *Dispatcher) expire() {
-	now := int64(d.clock) / 1e9
+// expire ends flows whose time-out is over in second now; where they are many,
+// the next packet goes on with it.
+func (d *Dispatcher) expire(now int64) {
 	if now-d.wheelSec > wheelSlots { // a long silence: one turn looks at all
 		d.wheelSec = now - wheelSlots
 	}
@@ -290,7 +323,7 @@ func (d *Dispatcher) expire() {
 				d.arm(i, r, idle(r)) // after now: not into this slot again
 				continue
 			}
-			if n++; n > endsPerBatch {
+			if n++; n > endsPerPacket {
 				return
 			}
 			why := events.EndIdle
@@ -317,7 +350,7 @@ func (d *Dispatcher) end(n uint32, why events.Ending) {
 	r := d.table.at(n)
 	d.disarm(r)
 	d.table.remove(n)
-	d.table.past.put(r.hash, r.stream, d.limits.PastFlows)
+	d.table.past.put(r, d.limits.PastFlows)
 	d.work.ended = append(d.work.ended, n)
 	d.live--
 	if r.state&(stTunnel|stPushed) == stTunnel {
@@ -379,7 +412,7 @@ func (d *Dispatcher) packet(p *link.Packet, wire uint32) {
 		o.kind, o.plen = opOther, int32(p.Wire)
 		k, o.dir = makeKey(&p.Src, &p.Dst, 0, 0, p.Proto, p.V6)
 	}
-	n := d.lookup(&k, false)
+	n := d.lookup(&k, &o)
 	d.push(n, d.table.at(n), &o)
 }
 
@@ -402,7 +435,7 @@ func (d *Dispatcher) push(n uint32, r *record, o *op) {
 // number is not that of the stream's start opens another one on the same
 // ports.
 func (d *Dispatcher) tcp(k *key, o *op) {
-	n := d.lookup(k, o.flags&(flagSYN|flagACK) == flagSYN)
+	n := d.lookup(k, o)
 	r := d.table.at(n)
 	base := uint8(stBase0) << o.dir
 	if o.flags&(flagSYN|flagACK) == flagSYN && r.state&base != 0 && r.base[o.dir] != o.seq {

@@ -47,6 +47,9 @@ type Work struct {
 	// Frame and Time are those of the last packet dispatched so far.
 	Frame uint64
 	Time  events.Time
+	// Ticks are the moments at which those who keep something by capture time
+	// look at what is over.
+	Ticks []Tick
 
 	ops     [][]op   // by worker
 	records records  // of the flows in ops
@@ -55,12 +58,21 @@ type Work struct {
 	ended   []uint32 // records whose flow ends here
 }
 
+// Tick is a moment before the packet Frame, at its time: the first packet of a
+// second, and one of every few thousand. It depends on packets only, not on how
+// they came in batches.
+type Tick struct {
+	Frame uint64
+	Time  events.Time
+}
+
 // NewWork makes a Work for n workers.
 func NewWork(n int) *Work {
 	return &Work{Batch: new(capture.Batch), ops: make([][]op, n), out: make([]output, n), cut: make([]uint32, n)}
 }
 
 func (w *Work) reset() {
+	w.Ticks = w.Ticks[:0]
 	w.ended = w.ended[:0]
 	for i := range w.ops {
 		w.ops[i] = w.ops[i][:0]

@@ -384,7 +384,7 @@ func TestStreamsAndEnds(t *testing.T) {
 			fmt.Fprintf(&got, "%d end %d %v %d/%d\n", e.Pos.Frame, e.Stream, b.Why, b.ClientPackets, b.ServerPackets)
 		}
 	}
-	want := "1 start 0\n7 end 0 fin 4/2\n7 start 1\n9 start 2\n10 start 3\n10 end 1 idle 2/0\n10 end 2 idle 1/0\n" +
+	want := "1 start 0\n7 end 0 fin 4/2\n7 start 1\n9 start 2\n10 end 1 idle 2/0\n10 end 2 idle 1/0\n10 start 3\n" +
 		"11 start 1\n11 end 3 capture_over 1/0\n11 end 1 capture_over 1/0\n"
 	if got.String() != want {
 		t.Errorf("got\n%swant\n%s", got.String(), want)

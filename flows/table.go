@@ -214,10 +214,22 @@ func (t *table) release(n uint32) {
 // which speaks again after its idle time-out keeps its number: Wireshark
 // never forgets. The one that ended first is forgotten first.
 type past struct {
-	tag    []uint64 // a ring, in order of ending
-	stream []uint32
-	at     int // the next place of the ring
-	index  index
+	tag   []uint64 // a ring, in order of ending
+	flow  []pastFlow
+	at    int // the next place of the ring
+	index index
+}
+
+// pastFlow is what is remembered of a record.
+type pastFlow struct {
+	stream uint32
+	base   [2]uint32
+	state  uint8 // stBase0, stBase1
+}
+
+// another: a TCP segment with the flags and seq of o opens another connection.
+func (p *pastFlow) another(o *op) bool {
+	return o.flags&(flagSYN|flagACK) == flagSYN && p.state&(stBase0<<o.dir) != 0 && p.base[o.dir] != o.seq
 }
 
 func (p *past) init(limit int, m *memory) {
@@ -237,25 +249,27 @@ func (p *past) place(h uint64) uint32 {
 	return n
 }
 
-func (p *past) get(h uint64) (uint32, bool) {
+// get is the flow with tag h, good until the next put; nil: it is not known.
+func (p *past) get(h uint64) *pastFlow {
 	if n := p.place(h); n != 0 {
-		return p.stream[n-1], true
+		return &p.flow[n-1]
 	}
-	return 0, false
+	return nil
 }
 
-func (p *past) put(h uint64, stream uint32, limit int) {
+func (p *past) put(r *record, limit int) {
+	h, f := r.hash, pastFlow{r.stream, r.base, r.state & (stBase0 | stBase1)}
 	if n := p.place(h); n != 0 {
-		p.stream[n-1] = stream
+		p.flow[n-1] = f
 		return
 	}
 	if len(p.tag) < limit {
-		p.tag, p.stream = append(p.tag, h), append(p.stream, stream)
+		p.tag, p.flow = append(p.tag, h), append(p.flow, f)
 		p.index.put(uint32(len(p.tag)), h)
 		return
 	}
 	p.index.drop(uint32(p.at+1), p.tag[p.at])
-	p.tag[p.at], p.stream[p.at] = h, stream
+	p.tag[p.at], p.flow[p.at] = h, f
 	p.index.put(uint32(p.at+1), h)
 	if p.at++; p.at == limit {
 		p.at = 0

@@ -15,17 +15,15 @@ func TestTunnelOutlivesTheFirstLook(t *testing.T) {
 	d.begin(NewWork(1))
 	d.started, d.wheelSec = true, 1
 	k := key{lo: events.Addr4([4]byte{10, 0, 0, 1}), hi: events.Addr4([4]byte{10, 0, 0, 2}), loPort: 4789, hiPort: 4789, proto: events.ProtoUDP}
-	r := d.table.at(d.lookup(&k, false))
+	r := d.table.at(d.lookup(&k, &op{}))
 	r.state |= stTunnel
 	for sec := 1; sec <= idleUnheard; sec++ {
-		d.clock = events.Time(sec * 1e9)
-		d.expire()
+		d.advance(events.Time(sec * 1e9))
 		if d.live != 1 {
 			t.Fatalf("ended after %d s of silence, want more than %d", sec, idleUnheard)
 		}
 	}
-	d.clock = events.Time((idleUnheard + 2) * 1e9)
-	d.expire()
+	d.advance(events.Time((idleUnheard + 2) * 1e9))
 	if d.live != 0 {
 		t.Fatal("not ended after its time-out")
 	}

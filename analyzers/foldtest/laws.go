@@ -108,7 +108,8 @@ func run(en analyzers.Engine, evs []*events.Event, ends []int) []analyzers.Row {
 		start = end
 		last := evs[end-1]
 		frame, now = last.Pos.Frame, last.Time
-		en.Step(batch, frame, now, out)
+		en.Step(batch, frame, out)
+		en.Tick(frame, now)
 		spoil(batch)
 	}
 	en.Close(frame, now, out)

@@ -9,6 +9,7 @@ import (
 	"io"
 	"runtime"
 	"runtime/debug"
+	"sort"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -260,7 +261,7 @@ func (r *run) write() error {
 				err = r.Events(evs)
 			}
 			if r.engine != nil {
-				answer(func() { r.engine.Step(evs, frame, now, rows.add) })
+				answer(func() { r.answer(evs, j.Work, rows.add) })
 			}
 			if e := rows.failed(); e != nil && err == nil {
 				err = e
@@ -284,6 +285,17 @@ func (r *run) write() error {
 		err = e
 	}
 	return err
+}
+
+// answer gives the engine the events of one batch and the ticks among them.
+func (r *run) answer(evs []*events.Event, w *flows.Work, out func([]analyzers.Row)) {
+	for _, t := range w.Ticks {
+		n := sort.Search(len(evs), func(i int) bool { return evs[i].Pos.Frame >= t.Frame })
+		r.engine.Step(evs[:n], t.Frame, out)
+		r.engine.Tick(t.Frame, t.Time)
+		evs = evs[n:]
+	}
+	r.engine.Step(evs, w.Frame, out)
 }
 
 // rowWriter hands rows on in a goroutine of its own, for turning them into
