@@ -6,12 +6,14 @@ import (
 	"github.com/wiretale/wiretale/analyzers/btchoke"
 	"github.com/wiretale/wiretale/analyzers/btrarity"
 	"github.com/wiretale/wiretale/analyzers/btswarm"
+	"github.com/wiretale/wiretale/analyzers/dash"
 	"github.com/wiretale/wiretale/analyzers/dnscache"
 	"github.com/wiretale/wiretale/analyzers/dnsmapping"
 	"github.com/wiretale/wiretale/analyzers/dnsresolution"
 	"github.com/wiretale/wiretale/analyzers/dnssec"
 	"github.com/wiretale/wiretale/analyzers/dnsthreat"
 	"github.com/wiretale/wiretale/analyzers/dnstransaction"
+	"github.com/wiretale/wiretale/analyzers/ftpsession"
 	"github.com/wiretale/wiretale/analyzers/holhttp1"
 	"github.com/wiretale/wiretale/analyzers/holhttp2"
 	"github.com/wiretale/wiretale/analyzers/holtcp"
@@ -55,10 +57,12 @@ func Questions() []analyzers.Question {
 		smtpsession.Question,
 		pop3session.Question,
 		imapsession.Question,
+		ftpsession.Question,
 		btrarity.Question,
 		btchoke.Question,
 		btswarm.Question,
 		p2pbound.Question,
+		dash.Question,
 		mix.Question,
 	}
 }
