@@ -48,6 +48,10 @@ type FTPData struct {
 	Protected    bool   `json:"protected,omitzero"`
 	CommandFrame uint64 `json:"command_frame,omitzero"`
 	FirstFrame   uint64 `json:"first_frame,omitzero"` // left out: no byte was captured
+	// FirstTime and LastTime are the capture times of the sender's first and
+	// last bytes; 0: no byte was captured.
+	FirstTime Time `json:"-"`
+	LastTime  Time `json:"-"`
 }
 
 // Kind is the stable name.

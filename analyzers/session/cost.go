@@ -33,7 +33,7 @@ func (c *Conn) Cost() Cost {
 	}
 	if d, ok := c.RTT(); ok && d > 0 {
 		v.RTT = &d
-		v.RTTs = round(float64(v.Duration) / float64(d))
+		v.RTTs = Round(float64(v.Duration) / float64(d))
 	}
 	return v
 }
@@ -58,16 +58,16 @@ func (c *Cost) PerMessage(n int, bytes int64, trips int) *PerMessage {
 		return nil
 	}
 	f := float64(n)
-	v := &PerMessage{Messages: n, MessageBytes: bytes, TripsEach: round(float64(c.RoundTrips) / f), FetchTrips: trips,
-		FetchTripEach: round(float64(trips) / f), RTTsEach: round(c.RTTs / f)}
+	v := &PerMessage{Messages: n, MessageBytes: bytes, TripsEach: Round(float64(c.RoundTrips) / f), FetchTrips: trips,
+		FetchTripEach: Round(float64(trips) / f), RTTsEach: Round(c.RTTs / f)}
 	if all := c.ClientBytes + c.ServerBytes; all > 0 {
-		v.BytesEach = round(float64(all) / f)
+		v.BytesEach = Round(float64(all) / f)
 		if bytes > 0 {
-			v.Overhead = round(float64(all-bytes) / float64(bytes))
+			v.Overhead = Round(float64(all-bytes) / float64(bytes))
 		}
 	}
 	return v
 }
 
-// round keeps three decimals: what is beyond is noise.
-func round(x float64) float64 { return math.Round(x*1000) / 1000 }
+// Round keeps three decimals: what is beyond is noise.
+func Round(x float64) float64 { return math.Round(x*1000) / 1000 }

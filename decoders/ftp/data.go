@@ -48,7 +48,8 @@ const (
 
 type dataSide struct {
 	bytes, missing int64
-	first          uint64 // frame of the first byte
+	first          uint64      // frame of the first byte
+	from, to       events.Time // of the first byte, and of the last
 	why            events.Ending
 }
 
@@ -66,6 +67,7 @@ func (d *data) Data(w decoders.Window, out decoders.Sink) (used, want int, err e
 	s := &d.sides[w.From]
 	n := len(w.Bytes)
 	s.bytes += int64(n)
+	s.to = w.Time
 	if d.state == counting && s.first != 0 {
 		return n, 0, nil
 	}
@@ -73,7 +75,8 @@ func (d *data) Data(w decoders.Window, out decoders.Sink) (used, want int, err e
 		d.begin(w.From, out)
 	}
 	if s.first == 0 && n > 0 {
-		s.first = w.At(0).Frame
+		at := w.At(0)
+		s.first, s.from = at.Frame, at.Time
 		if w.From != d.sender && d.state != secured {
 			violation(w.From, out, "both sides send on a data connection")
 		}
@@ -210,6 +213,7 @@ func (d *data) tell(sender events.Dir, out decoders.Sink) {
 		Mode: h.Mode, Verb: h.Verb, Path: h.Path, ControlStream: h.ControlStream,
 		Bytes: s.bytes, Complete: complete, Missing: s.missing, Restart: h.Restart,
 		Type: h.Type, Reply: h.Final, Protected: d.state == secured, CommandFrame: h.CommandFrame, FirstFrame: s.first,
+		FirstTime: s.from, LastTime: s.to,
 	}
 	if h.TransferMode != "S" {
 		e.TransferMode = h.TransferMode
