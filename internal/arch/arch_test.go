@@ -49,6 +49,7 @@ var onlyIn = map[string][]string{
 	"github.com/andybalholm/brotli":             {"decoders"},
 	"golang.org/x/net/http2":                    {"decoders/http2", "internal/rerun", "replay"},
 	"golang.org/x/net/publicsuffix":             {"analyzers/sites", "analyzers/dnsmapping", "analyzers/dnsthreat", "replay"},
+	"golang.org/x/net/bpf":                      {"capture"},
 }
 
 // pure are the folders of protocols and questions: no I/O, no goroutine, no
