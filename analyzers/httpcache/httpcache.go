@@ -6,7 +6,6 @@ package httpcache
 
 import (
 	"cmp"
-	"hash/maphash"
 	"slices"
 	"time"
 
@@ -36,7 +35,6 @@ type state struct{ *caches }
 
 type caches struct {
 	open *httpopen.Table[job]
-	seed maphash.Seed
 
 	pairs    map[pairKey]*pair
 	order    []*pair
@@ -85,9 +83,8 @@ type copied struct {
 
 // page is a URL on whose behalf, by Referer, others were asked for.
 type page struct {
-	objects [64]uint64 // keys of copied
-	n       int
-	due     uint64 // which of them were not asked for since
+	objects []uint64 // keys of copied, at most 64
+	due     uint64   // which of them were not asked for since
 	at      events.Time
 	frame   uint64
 	number  int // of the page, in the order of coming
@@ -118,7 +115,7 @@ func (f *fold) Step(_ struct{}, s *state, e *events.Event, _ analyzers.Emit) {
 func newCaches(l *events.Limits) *caches {
 	n := 16 * max(l.FoldPending, 1)
 	c := &caches{
-		seed: maphash.MakeSeed(), pairs: map[pairKey]*pair{}, maxPairs: n, clients: map[events.Addr]*client{}, dates: map[*httpopen.Site]int64{},
+		pairs: map[pairKey]*pair{}, maxPairs: n, clients: map[events.Addr]*client{}, dates: map[*httpopen.Site]int64{},
 		samples: max(l.FoldSamples, 1), crowd: n,
 		own: httpfresh.NewStore[copied](n), pages: httpfresh.NewStore[page](n / 8), first: httpfresh.NewStore[dated](n),
 	}
@@ -156,7 +153,7 @@ func (c *caches) pair(x *httpopen.Exchange[job]) *pair {
 	}
 	who := c.clients[k.client]
 	if who == nil {
-		who = &client{hash: maphash.Comparable(c.seed, k.client)}
+		who = &client{hash: c.open.Client(k.client)}
 		c.clients[k.client] = who
 	}
 	p := &pair{client: k.client, site: x.Site, who: who}
@@ -199,29 +196,28 @@ func (c *caches) asked(x *httpopen.Exchange[job]) {
 			g.add(x.User.key)
 		}
 	}
-	if g := c.pages.Get(x.User.key); g != nil && g.n > 0 {
+	if g := c.pages.Get(x.User.key); g != nil && len(g.objects) > 0 {
 		c.settle(g)
-		g.due, g.at, g.frame = 1<<g.n-1, x.Asked, x.RequestFrame
+		g.due, g.at, g.frame = 1<<len(g.objects)-1, x.Asked, x.RequestFrame
 	}
 }
 
 func (g *page) add(key uint64) {
-	for i, k := range g.objects[:g.n] {
+	for i, k := range g.objects {
 		if k == key {
 			g.due &^= 1 << i
 			return
 		}
 	}
-	if g.n < len(g.objects) {
-		g.objects[g.n] = key
-		g.n++
+	if len(g.objects) < 64 {
+		g.objects = append(g.objects, key)
 	}
 }
 
 // settle finds the objects of a page that were fresh when the client asked for
 // the page again, and that it did not ask for.
 func (c *caches) settle(g *page) {
-	for i, key := range g.objects[:g.n] {
+	for i, key := range g.objects {
 		if g.due>>i&1 == 0 {
 			continue
 		}
@@ -232,8 +228,8 @@ func (c *caches) settle(g *page) {
 		o.pair.own.Inferred++
 		c.list(o.pair, decision{inferred: true, Decision: Decision{
 			URL: o.url, Level: Client, Outcome: httpfresh.Hit, Evidence: httpfresh.NotAsked, Own: httpfresh.Hit,
-			Lifetime: &o.fresh.Lifetime, Source: o.fresh.Source, RequestFrame: g.frame,
-		}})
+			RequestFrame: g.frame,
+		}, fresh: o.fresh, judged: true})
 	}
 	g.due = 0
 }
@@ -291,8 +287,9 @@ func (c *caches) judge(p *pair, x *httpopen.Exchange[job]) decision {
 	d.told, d.by, d.Decision.Cache = t.Outcome, t.Evidence, t.Cache
 	d.Collapsed = d.Collapsed || t.Collapsed
 	p.via = p.via || t.Via
+	d.age = -1
 	if age, ok := httpfresh.Age(x.Response.Headers); ok {
-		d.Age = &age
+		d.age = age
 	}
 	if x.RequestFrame == 0 || x.Truncated {
 		return d
@@ -358,7 +355,7 @@ func (c *caches) keep(p *pair, x *httpopen.Exchange[job], d *decision) {
 		if o != nil {
 			o.fresh.Renew(x.Request, x.Response, shared, x.Asked, x.FirstByte)
 			o.until, o.received = o.fresh.Until(x.FirstByte), x.FirstByte
-			d.fresh(&o.fresh)
+			d.fresh, d.judged = o.fresh, true
 		}
 		return
 	}
@@ -376,8 +373,8 @@ func (c *caches) keep(p *pair, x *httpopen.Exchange[job], d *decision) {
 	if shared {
 		f = toAll
 	}
-	d.fresh(&f)
-	d.shared(&toAll)
+	d.fresh, d.judged = f, true
+	d.shared, d.toAll = toAll, true
 	p.allowed(&toAll, x.WireBytes)
 	if status == 206 || x.Ending != httpopen.Complete {
 		return // a part is no copy

@@ -404,7 +404,7 @@ func TestFindings(t *testing.T) {
 		sum.Add(&analyzers.Row{Key: k, Value: v})
 	}
 	f := sum.Section(false).Findings
-	if len(f) != 1 || f[0].Text != "10.0.0.11 fetched 3 objects from www.a.test again, 150 kB in 30.0 ms, that it had and that was still fresh" || !slices.Equal(f[0].Frames, []uint64{3, 5, 7}) {
+	if len(f) != 1 || f[0].Text != "10.0.0.11 fetched from www.a.test what it had and was still fresh, 3 times, 150 kB in 30.0 ms" || !slices.Equal(f[0].Frames, []uint64{3, 5, 7}) {
 		t.Errorf("%+v", f)
 	}
 }

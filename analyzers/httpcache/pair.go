@@ -58,18 +58,31 @@ type decision struct {
 	inferred bool
 	torn     bool
 
-	sharedFresh httpfresh.Freshness
-	hasShared   bool
+	age    int64               // as told; -1: not
+	fresh  httpfresh.Freshness // to the client's own cache, where judged
+	shared httpfresh.Freshness // to a shared one, where toAll
+	judged bool
+	toAll  bool
 }
 
-func (d *decision) fresh(f *httpfresh.Freshness) {
-	d.Refusal = f.Refusal
-	d.Source = f.Source
+// tell is the decision as the row has it, with the freshness that it was by.
+func (d *decision) tell(level Level) Decision {
+	out := d.Decision
+	if d.age >= 0 && !d.inferred {
+		age := d.age
+		out.Age = &age
+	}
+	f := &d.fresh
+	switch {
+	case level == Shared && d.toAll:
+		f = &d.shared
+	case !d.judged:
+		return out
+	}
 	life := f.Lifetime
-	d.Lifetime = &life
+	out.Lifetime, out.Source, out.Refusal = &life, f.Source, f.Refusal
+	return out
 }
-
-func (d *decision) shared(f *httpfresh.Freshness) { d.sharedFresh, d.hasShared = *f, true }
 
 func (p *pair) frame(f uint64) {
 	if len(p.frames) < analyzers.MaxFrames {
@@ -78,7 +91,7 @@ func (p *pair) frame(f uint64) {
 }
 
 func note(to []uint64, f uint64) []uint64 {
-	if len(to) < analyzers.MaxFrames {
+	if n := len(to); n < analyzers.MaxFrames && (n == 0 || to[n-1] != f) {
 		to = append(to, f)
 	}
 	return to
@@ -201,7 +214,7 @@ func (p *pair) row() *Cache {
 				t.decide(p, d)
 			}
 		}
-		v.Decisions = append(v.Decisions, d.Decision)
+		v.Decisions = append(v.Decisions, d.tell(d.Level))
 	}
 	if shared {
 		for k, n := range p.more { // sums only: their order does not matter
@@ -250,7 +263,7 @@ func (t *tally) decide(p *pair, d *decision) {
 		if d.Collapsed {
 			t.v.Collapsed++
 		}
-		if f := &d.sharedFresh; d.hasShared && d.Age != nil && f.Refusal == httpfresh.Stored && f.Source != httpfresh.FromNothing && events.Duration(*d.Age)*second > f.Lifetime {
+		if f := &d.shared; d.toAll && d.age >= 0 && f.Refusal == httpfresh.Stored && f.Source != httpfresh.FromNothing && events.Duration(d.age)*second > f.Lifetime {
 			t.v.Stale++
 		}
 	case httpfresh.Miss, httpfresh.Revalidated:
@@ -261,9 +274,6 @@ func (t *tally) decide(p *pair, d *decision) {
 		}
 	default:
 		d.Collapsed = false
-	}
-	if d.hasShared {
-		d.fresh(&d.sharedFresh)
 	}
 }
 

@@ -71,10 +71,10 @@ func (s *summary) Add(r *analyzers.Row) {
 	s.unkept += o.Unkept
 	s.unkeptBytes += o.UnkeptBytes
 	if o.NeedlessBytes >= wasteBytes {
-		s.find(v, analyzers.Warn, o.NeedlessTime, o.NeedlessFrames, "%s fetched %s from %s again, %s in %s, that it had and that was still fresh", v.Client, analyzers.CountOf(int64(o.Needless), "object"), v.Origin, analyzers.BytesText(o.NeedlessBytes), analyzers.DurationText(o.NeedlessTime))
+		s.find(v, analyzers.Warn, o.NeedlessTime, o.NeedlessFrames, "%s fetched from %s what it had and was still fresh, %s, %s in %s", v.Client, v.Origin, analyzers.CountOf(int64(o.Needless), "time"), analyzers.BytesText(o.NeedlessBytes), analyzers.DurationText(o.NeedlessTime))
 	}
 	if o.UnkeptBytes >= wasteBytes {
-		s.find(v, analyzers.Warn, o.UnkeptTime, o.UnkeptFrames, "%s fetched %s from %s again unchanged, %s in %s, because it may not be kept (%s)", v.Client, analyzers.CountOf(int64(o.Unkept), "object"), v.Origin, analyzers.BytesText(o.UnkeptBytes), analyzers.DurationText(o.UnkeptTime), reasons(v.Refusals))
+		s.find(v, analyzers.Warn, o.UnkeptTime, o.UnkeptFrames, "%s fetched from %s again what had not changed and may not be kept (%s), %s, %s in %s", v.Client, v.Origin, reasons(v.Refusals), analyzers.CountOf(int64(o.Unkept), "time"), analyzers.BytesText(o.UnkeptBytes), analyzers.DurationText(o.UnkeptTime))
 	}
 	if v.Stale > 0 {
 		s.find(v, analyzers.Note, 0, v.Frames, "the cache at %s gave %s of %s after their lifetime was over", v.Server, analyzers.CountOf(int64(v.Stale), "response"), v.Origin)

@@ -5,7 +5,6 @@
 package httpcookies
 
 import (
-	"hash/maphash"
 	"strings"
 	"time"
 
@@ -35,7 +34,6 @@ type state struct{ *jars }
 
 type jars struct {
 	open    *httpopen.Table[struct{}]
-	seed    maphash.Seed
 	cookies map[key]*cookie
 	order   []*cookie
 	most    int
@@ -65,7 +63,7 @@ func (f *fold) Step(_ struct{}, s *state, e *events.Event, _ analyzers.Emit) {
 			return
 		}
 		n := 16 * max(f.limits.FoldPending, 1)
-		j := &jars{seed: maphash.MakeSeed(), cookies: map[key]*cookie{}, most: n, samples: max(f.limits.FoldSamples, 1), pages: httpfresh.NewStore[string](n), sites: map[string]string{}}
+		j := &jars{cookies: map[key]*cookie{}, most: n, samples: max(f.limits.FoldSamples, 1), pages: httpfresh.NewStore[string](n), sites: map[string]string{}}
 		j.open = httpopen.New(f.limits, j)
 		s.jars = j
 	}
@@ -130,7 +128,7 @@ func (j *jars) Over(x *httpopen.Exchange[struct{}]) {
 
 // url is the key of a URL of a client.
 func (j *jars) url(client events.Addr, url uint64) uint64 {
-	return url*0x9e3779b97f4a7c15 ^ maphash.Comparable(j.seed, client)
+	return url*0x9e3779b97f4a7c15 ^ j.open.Client(client)
 }
 
 // find is the cookie of a client that goes to a host under a name: one for the

@@ -443,7 +443,7 @@ func within(path, host string) bool {
 }
 
 func (w *world) key(client events.Addr, url uint64) uint64 {
-	return url*0x9e3779b97f4a7c15 ^ w.open.Text(string(client[:]))
+	return url*0x9e3779b97f4a7c15 ^ w.open.Client(client)
 }
 
 // mostEdges is how many names one edge is followed for.

@@ -108,6 +108,9 @@ func (t *Table[U]) Hash(scheme, host, path string) uint64 {
 	return h.Sum64()
 }
 
+// Client is the hash of an address.
+func (t *Table[U]) Client(a events.Addr) uint64 { return maphash.Bytes(t.seed, a[:]) }
+
 // Text is the hash of any text.
 func (t *Table[U]) Text(s string) uint64 { return maphash.String(t.seed, s) }
 
@@ -139,8 +142,8 @@ func (t *Table[U]) add(x *Exchange[U]) {
 		t.over(list[0])
 		list = t.conns[k]
 	}
-	if n := len(t.lists); list == nil && n > 0 {
-		list, t.lists = t.lists[n-1], t.lists[:n-1]
+	if list == nil {
+		list = t.list()
 	}
 	t.conns[k] = append(list, x)
 	t.open++
@@ -150,6 +153,23 @@ func (t *Table[U]) add(x *Exchange[U]) {
 		t.oldest = x
 	}
 	t.newest = x
+}
+
+// list is an empty one, used before where there is such.
+func (t *Table[U]) list() []*Exchange[U] {
+	if n := len(t.lists); n > 0 {
+		l := t.lists[n-1]
+		t.lists = t.lists[:n-1]
+		return l
+	}
+	return nil
+}
+
+func (t *Table[U]) spare(l []*Exchange[U]) {
+	if len(t.lists) < 1024 && cap(l) <= 8 {
+		clear(l)
+		t.lists = append(t.lists, l[:0])
+	}
 }
 
 func (t *Table[U]) take() *Exchange[U] {
@@ -187,6 +207,9 @@ func (t *Table[U]) request(e *events.Event, r *events.HTTPRequest) {
 			x.Joined = true
 			break
 		}
+	}
+	if open == nil {
+		open = t.list()
 	}
 	t.servers[e.Flow.Server] = append(open, x)
 	t.add(x)
@@ -358,6 +381,7 @@ func (t *Table[U]) leave(x *Exchange[U]) {
 	case i < 0:
 	case len(open) == 1:
 		delete(t.servers, x.Flow.Server)
+		t.spare(open)
 	default:
 		t.servers[x.Flow.Server] = slices.Delete(open, i, i+1)
 	}
@@ -377,10 +401,7 @@ func (t *Table[U]) over(x *Exchange[U]) {
 	list := t.conns[k]
 	if i := slices.Index(list, x); len(list) == 1 && i == 0 {
 		delete(t.conns, k)
-		if len(t.lists) < 1024 && cap(list) <= 8 {
-			list[0] = nil
-			t.lists = append(t.lists, list[:0])
-		}
+		t.spare(list)
 	} else if i >= 0 {
 		t.conns[k] = slices.Delete(list, i, i+1)
 	}
