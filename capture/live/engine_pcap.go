@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"os"
 	"runtime"
 	"strings"
@@ -60,20 +61,46 @@ func (s *Source) open(c *Config) error {
 		}
 	}
 	s.link = linkOfDLT(int(h.LinkType()))
-	s.engine = &libpcap{handle: h, link: s.link, lost: c.Lost}
+	s.engine = &libpcap{handle: h, link: s.link, lost: c.Lost, bufs: map[*lease][]byte{}}
 	return nil
 }
 
 // inactive is a handle for the interface of that name or index.
 func inactive(name string) (*pcap.InactiveHandle, string, error) {
 	if i, err := lookup(name); err == nil {
-		name = i.Name
+		name = deviceOf(i)
 	}
 	in, err := pcap.NewInactiveHandle(name)
 	if err != nil {
 		return nil, "", explain(name, err)
 	}
 	return in, name, nil
+}
+
+// deviceOf is libpcap's name of an interface. On Windows it is another than the
+// system's, and the addresses are what both know.
+func deviceOf(i *net.Interface) string {
+	if runtime.GOOS != "windows" {
+		return i.Name
+	}
+	addrs, err := i.Addrs()
+	if err != nil {
+		return i.Name
+	}
+	devices, err := pcap.FindAllDevs()
+	if err != nil {
+		return i.Name
+	}
+	for _, d := range devices {
+		for _, have := range d.Addresses {
+			for _, a := range addrs {
+				if n, ok := a.(*net.IPNet); ok && n.IP.Equal(have.IP) {
+					return d.Name
+				}
+			}
+		}
+	}
+	return i.Name
 }
 
 // adapterStamps asks for the time stamps of the network card.
@@ -130,12 +157,12 @@ type libpcap struct {
 	link   capture.LinkType
 	lost   func(Loss)
 
-	frames  uint64
-	last    events.Time
-	dropped uint64 // told so far
-	kept    []byte // a packet that was read and found no room
-	keptAs  capture.Packet
-	looked  time.Time
+	bufs   map[*lease][]byte // where the packets of a batch are copied to
+	frames uint64
+	last   events.Time
+	kept   []byte // a packet that was read and found no room
+	keptAs capture.Packet
+	looked time.Time
 
 	stopped, interrupted atomic.Bool
 
@@ -145,18 +172,20 @@ type libpcap struct {
 }
 
 func (e *libpcap) next(l *lease) (int, error) {
-	if l.buf == nil {
-		l.buf = make([]byte, copySize)
+	buf := e.bufs[l]
+	if buf == nil {
+		buf = make([]byte, copySize)
+		e.bufs[l] = buf
 	}
 	n, at := 0, 0
 	put := func(data []byte, p capture.Packet) bool {
-		if n == len(l.packets) || n > 0 && at+len(data) > len(l.buf) {
+		if n == len(l.packets) || n > 0 && at+len(data) > len(buf) {
 			return false
 		}
-		if at+len(data) > len(l.buf) {
+		if at+len(data) > len(buf) {
 			p.Data = append([]byte(nil), data...)
 		} else {
-			p.Data = l.buf[at : at+len(data) : at+len(data)]
+			p.Data = buf[at : at+len(data) : at+len(data)]
 			copy(p.Data, data)
 			at += len(data)
 		}
@@ -217,18 +246,19 @@ func (e *libpcap) count(before uint64, to events.Time) {
 		return
 	}
 	e.mu.Lock()
-	e.counts = Stats{Received: uint64(st.PacketsReceived), Dropped: uint64(st.PacketsDropped), NIC: uint64(st.PacketsIfDropped)}
-	e.mu.Unlock()
-	if d := uint64(st.PacketsDropped); d > e.dropped && e.lost != nil {
-		e.lost(Loss{Packets: d - e.dropped, Before: before, From: e.last, To: to})
+	// libpcap counts with 32 bits.
+	more := func(n *uint64, now int) uint64 {
+		d := uint64(uint32(now) - uint32(*n))
+		*n += d
+		return d
 	}
-	e.dropped = max(e.dropped, uint64(st.PacketsDropped))
-}
-
-func (e *libpcap) stats() Stats {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	return e.counts
+	more(&e.counts.Received, st.PacketsReceived)
+	drops := more(&e.counts.Dropped, st.PacketsDropped)
+	more(&e.counts.NIC, st.PacketsIfDropped)
+	e.mu.Unlock()
+	if drops > 0 && e.lost != nil {
+		e.lost(Loss{Packets: drops, Before: before, From: e.last, To: to})
+	}
 }
 
 // stop and interrupt are heard within the flush time: libpcap wakes up then.

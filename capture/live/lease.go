@@ -21,7 +21,6 @@ type memory interface {
 // lease is what a Batch borrows.
 type lease struct {
 	packets []capture.Packet
-	buf     []byte // for engines that copy
 	held    []memory
 	pool    *leases
 	release func() // bound once, so that handing it out allocates nothing

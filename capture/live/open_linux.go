@@ -55,7 +55,7 @@ func (s *Source) open(c *Config) (err error) {
 	}
 	sh.filter, sh.all = prog.user, prog.all
 	for range c.Fanout {
-		r := &ring{fd: -1, shape: sh}
+		r := &ring{fd: -1, shape: sh, foreign: c.Stamps != KernelStamps}
 		rings = append(rings, r)
 		if err := s.openRing(r, c, dev, rings[0]); err != nil {
 			return err

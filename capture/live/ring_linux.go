@@ -25,7 +25,7 @@ const (
 	blockStatus  = 8
 	blockPackets = 12
 	blockFirst   = 16
-	blockHeader  = 48
+	blockLast    = 40 // when the last packet came, or the block was handed over for its age: seconds, nanoseconds
 )
 
 // Places within the header of a packet (struct tpacket3_hdr), and the struct
@@ -98,11 +98,11 @@ type ring struct {
 	blocks []block
 	shape  *shape
 
-	at    int    // the block to look at next
-	cur   *block // the one that is read, or nil
-	left  int    // packets in it that are not read
-	next  int    // place of the first of these
-	ready time.Time
+	at    int         // the block to look at next
+	cur   *block      // the one that is read, or nil
+	left  int         // packets in it that are not read
+	next  int         // place of the first of these
+	ready time.Time   // no packet of it came later
 	time  events.Time // of the packet at next
 
 	taken    uint64 // packets taken out of the blocks
@@ -111,6 +111,7 @@ type ring struct {
 	dropped  uint64
 	freezes  uint64
 	down     bool
+	foreign  bool // stamps may be of another clock than the system's
 }
 
 // mapRing makes the socket's ring.
@@ -173,6 +174,11 @@ func (r *ring) load(now time.Time) (ok, losing bool) {
 		b.refs.Store(2)
 		b.lease = nil
 		r.cur, r.ready = b, now
+		if !r.foreign {
+			last := time.Unix(int64(binary.NativeEndian.Uint32(b.mem[blockLast:])), int64(binary.NativeEndian.Uint32(b.mem[blockLast+4:])))
+			// Where the system's clock was set back, it is in the future.
+			r.ready = now.Add(-max(now.Round(0).Sub(last), 0))
+		}
 		r.left = int(binary.NativeEndian.Uint32(b.mem[blockPackets:]))
 		r.next = int(binary.NativeEndian.Uint32(b.mem[blockFirst:]))
 		r.settle()

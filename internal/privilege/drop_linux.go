@@ -100,9 +100,10 @@ func capabilities() uint64 {
 
 func has(c int) bool { return capabilities()&(1<<c) != 0 }
 
-// allThreads makes a system call in every thread, with cgo, too.
+// allThreads makes a system call in every thread, with cgo, too. prctl(2) wants
+// all its arguments to be 0 that it does not use.
 func allThreads(trap, a, b, c uintptr) error {
-	if _, _, errno := psx.Syscall3(trap, a, b, c); errno != 0 {
+	if _, _, errno := psx.Syscall6(trap, a, b, c, 0, 0, 0); errno != 0 {
 		return errno
 	}
 	return nil

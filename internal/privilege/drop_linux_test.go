@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strconv"
 	"strings"
@@ -22,7 +23,6 @@ const child = "WIRETALE_TEST_DROP"
 
 func TestMain(m *testing.M) {
 	if how := os.Getenv(child); how != "" {
-		fmt.Println("did not run:", how)
 		dropped(how)
 		os.Exit(0)
 	}
@@ -34,7 +34,7 @@ func TestMain(m *testing.M) {
 func dropped(how string) {
 	words := strings.Split(how, ",")
 	out, other := words[1], words[2]
-	o := Options{Write: []string{out}, Keep: words[0] == "keep", Network: words[0] == "net"}
+	o := Options{Write: []string{out}, Read: []string{"/proc"}, Keep: words[0] == "keep", Network: words[0] == "net"}
 	switch words[0] {
 	case "user":
 		o.User = "daemon"
@@ -42,13 +42,19 @@ func dropped(how string) {
 		o.Write = nil
 	}
 	// Threads that are there already.
+	ready := make(chan struct{})
 	for range 8 {
 		go func() {
+			runtime.LockOSThread()
+			ready <- struct{}{}
 			for {
 				ts := unix.NsecToTimespec(1e6)
 				_ = unix.Nanosleep(&ts, nil)
 			}
 		}()
+	}
+	for range 8 {
+		<-ready
 	}
 	open, err := unix.Socket(unix.AF_PACKET, unix.SOCK_RAW, 0)
 	fmt.Println("before:", err)
@@ -64,7 +70,24 @@ func dropped(how string) {
 	fmt.Println("error:", err)
 
 	tasks, _ := filepath.Glob("/proc/self/task/*/status")
-	fmt.Println("tasks:", len(tasks) > 4 || o.Write == nil || len(tasks) == 0)
+	rights := map[string]bool{}
+	for _, task := range tasks {
+		b, err := os.ReadFile(task)
+		if err != nil {
+			continue // the thread has ended
+		}
+		var line []string
+		for l := range strings.Lines(string(b)) {
+			if w := strings.Fields(l); len(w) > 1 && slices.Contains([]string{"Uid:", "Gid:", "CapInh:", "CapPrm:", "CapEff:", "CapAmb:", "CapBnd:", "NoNewPrivs:"}, w[0]) {
+				line = append(line, w[0]+strings.TrimLeft(w[1], "0"))
+			}
+		}
+		rights[strings.Join(line, " ")] = true
+	}
+	fmt.Println("threads:", len(tasks) > 8)
+	for r := range rights {
+		fmt.Println("rights:", r)
+	}
 	fmt.Println("uid:", unix.Getuid(), "gid:", unix.Getgid())
 	_, err = unix.Socket(unix.AF_PACKET, unix.SOCK_RAW, 0)
 	fmt.Println("packet socket:", err)
@@ -81,7 +104,6 @@ func dropped(how string) {
 		c.Close()
 	}
 	fmt.Println("connect:", err)
-	fmt.Println("zone:", time.Now().Local().IsZero())
 	fmt.Println("root again:", unix.Setuid(0))
 }
 
@@ -158,6 +180,18 @@ func common(t *testing.T, lines []string) {
 			t.Errorf("%s: %s, want %s", word, v, want)
 		}
 	}
+	// All threads are alike: no capability, no way to get one.
+	uid, gid, _ := strings.Cut(value(t, lines, "uid"), " gid: ")
+	want := fmt.Sprintf("Uid:%s Gid:%s CapInh: CapPrm: CapEff: CapBnd: CapAmb: NoNewPrivs:1", strings.TrimLeft(uid, "0"), strings.TrimLeft(gid, "0"))
+	for _, l := range lines {
+		if r, ok := strings.CutPrefix(l, "rights: "); ok && r != want {
+			t.Errorf("a thread has %q, want %q", r, want)
+		}
+	}
+	if value(t, lines, "threads") != "true" || value(t, lines, "rights") != want {
+		t.Error("the threads were not looked at")
+	}
+	saying(t, lines, "(no_new_privs)")
 	for _, word := range []string{"write out", "read"} {
 		if v := value(t, lines, word); !strings.Contains(v, denied) {
 			t.Errorf("%s: %s", word, v)
