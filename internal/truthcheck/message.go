@@ -36,6 +36,8 @@ type Message struct {
 	// maybe are compared where the truth tells them; unknown on our side fits
 	// all.
 	maybe []string
+	// least and most bytes of what is encrypted.
+	least, most int64
 	// fields of HTTP by lower-case name: the truth tells some of them.
 	fields map[string]string
 }
@@ -81,6 +83,9 @@ func (m *Message) fits(t *Message) bool {
 		if m.maybe[i] != want {
 			return false
 		}
+	}
+	if m.most < t.least || m.most > t.most {
+		return false
 	}
 	for name, want := range t.fields {
 		if m.fields[name] != want {

@@ -150,6 +150,12 @@ func line(m *Message, head string, lines []string) {
 func object(m *Message, fromClient bool, o *truth.Object) {
 	m.What = words(o.Name, strconv.FormatInt(o.Bytes, 10), "bytes")
 	m.exact = strconv.FormatInt(o.Bytes, 10)
+	if m.Kind == truth.Encrypted {
+		m.exact, m.least, m.most = "", o.Bytes, o.Bytes
+		if o.Read != nil {
+			m.least = *o.Read
+		}
+	}
 	var parts []string
 	for _, p := range o.Parts {
 		parts = append(parts, words(p.ContentType, p.Filename, p.Encoding, strconv.FormatInt(p.Bytes, 10), strings.ToLower(p.SHA256)))

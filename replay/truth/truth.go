@@ -176,6 +176,10 @@ type Object struct {
 	Name   string `json:"name,omitempty"`
 	Bytes  int64  `json:"bytes"`
 	SHA256 string `json:"sha256,omitempty"` // hex
+	// Read is how many of Bytes the receiver read, where that is less and the
+	// network lost some before the capture point: who sends and hangs up at once
+	// does not send them again. A capture has these at least.
+	Read *int64 `json:"read,omitempty"`
 	// Parts are those of a mail, depth first, as its author made them.
 	Parts []Part `json:"parts,omitempty"`
 }

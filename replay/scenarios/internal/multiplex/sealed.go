@@ -87,7 +87,8 @@ func (o *Origin) sealed(ids map[ends]int) ([]truth.Message, error) {
 		answer.Sender, answer.Receiver = a.answer[0].end(server), a.answer[1].end(client)
 		there.Sender, there.Receiver = a.there[0].end(client), a.there[1].end(server)
 		back.Sender, back.Receiver = a.back[0].end(server), a.back[1].end(client)
-		there.Object, back.Object = &truth.Object{Bytes: a.thereBytes}, &truth.Object{Bytes: a.backBytes}
+		there.Object = &truth.Object{Bytes: a.thereBytes, Read: a.thereRead}
+		back.Object = &truth.Object{Bytes: a.backBytes, Read: a.backRead}
 		out = append(out, hello, answer, there, back)
 	}
 	return out, nil
@@ -102,6 +103,7 @@ func (s stretch) end(host string) truth.End { return truth.End{Host: host, Start
 type accounts struct {
 	hello, answer, there, back [2]stretch
 	thereBytes, backBytes      int64
+	thereRead, backRead        *int64 // as truth.Object has it
 }
 
 // records are the accounts of TLS over TCP. The first turn of the client is
@@ -122,6 +124,16 @@ func (o *Origin) records(c *Conn, pairs []found) (*accounts, error) {
 		back:   [2]stretch{span(server, true), span(client, false)},
 	}
 	a.thereBytes, a.backBytes = a.there[0].Bytes, a.back[0].Bytes
+	for _, d := range o.w.Net.Drops() {
+		src, dst := netip.AddrPortFrom(d.Src, d.SrcPort), netip.AddrPortFrom(d.Dst, d.DstPort)
+		switch {
+		case d.Captured || d.Proto != "tcp" || d.Payload == 0:
+		case src == client.Local && dst == client.Remote && a.there[1].Bytes < a.thereBytes:
+			a.thereRead = &a.there[1].Bytes
+		case src == server.Local && dst == server.Remote && a.back[1].Bytes < a.backBytes:
+			a.backRead = &a.back[1].Bytes
+		}
+	}
 	return a, nil
 }
 
