@@ -61,7 +61,7 @@ func (s *summary) Add(r *analyzers.Row) {
 			s.slow.Add(at(float64(x.Duration)/1e9, fmt.Sprintf("%s %s, %s", x.Command, x.Criteria, analyzers.DurationText(x.Duration)), x.Frame))
 		}
 	}
-	if v.STARTTLS == Offered {
+	if v.STARTTLS == Offered && len(v.Credentials)+len(v.Folders) > 0 {
 		s.unused.Add(at(1, ""))
 	}
 }

@@ -55,7 +55,7 @@ func (s *summary) Add(r *analyzers.Row) {
 	if v.Marked > 0 && !v.Committed && v.Left != nil {
 		s.uncommitted.Add(at(analyzers.CountOf(int64(v.Marked), "message")))
 	}
-	if v.Offered && v.STLS == NotAsked {
+	if v.Offered && v.STLS == NotAsked && len(v.Credentials) > 0 {
 		s.unused.Add(at(""))
 	}
 }

@@ -155,6 +155,7 @@ func TestOutcomes(t *testing.T) {
 	c.ask("DATA", 354)
 	c.letter(headers("somebody@else.example", "list@else.example"), 554)
 	c.ask("MAIL FROM:<e@a>", 250)
+	c.ask("RCPT TO:<x@b>", 250)
 	v := row(t, c.end(events.EndReset)...)
 	var got []string
 	for _, m := range v.Messages {
@@ -168,6 +169,19 @@ func TestOutcomes(t *testing.T) {
 	}
 	if v.Messages[0].Code != 451 || v.Messages[1].Code != 450 || v.Messages[3].Code != 554 || v.Accepted != 0 || v.Closed != "reset" || v.STARTTLS != smtpsession.Offered {
 		t.Errorf("%+v", v)
+	}
+}
+
+// A client that goes away when nobody is wanted has broken nothing off.
+func TestNobodyLeft(t *testing.T) {
+	c := open()
+	c.ask("EHLO a", 250, "mx")
+	c.ask("MAIL FROM:<a@a>", 250)
+	c.ask("RCPT TO:<x@b>", 553)
+	c.ask("RCPT TO:<y@b>", 450)
+	v := row(t, c.end(events.EndFIN)...)
+	if x := v.Messages[0]; x.Outcome != smtpsession.Rejected || x.Code != 553 || v.Refused != 2 {
+		t.Errorf("%+v", x)
 	}
 }
 

@@ -185,7 +185,7 @@ func (f *fold) finish(s *state, t *talk, x *transaction, e *events.Event, o Outc
 	if o == Taken {
 		t.accepted++
 	}
-	if o == TakenBack && len(x.recipients) > 0 && len(x.row.Refused) == len(x.recipients) {
+	if (o == TakenBack || o == Broken || o == Undecided) && len(x.recipients) > 0 && len(x.row.Refused) == len(x.recipients) {
 		o, code = Rejected, x.row.Refused[0].Code // nobody was left to send it to
 	}
 	if len(t.messages) >= f.pending {
