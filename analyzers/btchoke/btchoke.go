@@ -95,6 +95,7 @@ type end struct {
 	every          int     // a point stands for so many blocks
 	blocks         int
 	gave, took     int64
+	torn           int64               // blocks
 	owed           map[uint64]struct{} // blocks that it asked for
 	since          events.Time         // the last block, or when the first was asked for
 	sinceFrame     uint64
@@ -191,9 +192,11 @@ func (t *tables) sent(m *btpeers.Moment, x *end) {
 	case btpeers.Cancel:
 		delete(x.owed, block(m))
 	case btpeers.Block:
-		if !m.Torn {
-			x.gave += int64(m.Length)
+		if m.Torn {
+			x.torn++
+			return
 		}
+		x.gave += int64(m.Length)
 	case btpeers.Closed:
 		t.over(m, x)
 	}
@@ -214,6 +217,8 @@ func (t *tables) heard(m *btpeers.Moment, x *end) {
 		if !m.Torn {
 			x.took += int64(m.Length)
 			t.point(m, x)
+		} else {
+			x.torn++
 		}
 	case btpeers.Closed:
 		t.over(m, x)
@@ -221,7 +226,9 @@ func (t *tables) heard(m *btpeers.Moment, x *end) {
 }
 
 func (t *tables) over(m *btpeers.Moment, x *end) {
-	x.waited(m)
+	if !m.Cut {
+		x.waited(m)
+	}
 	x.owed = nil
 	x.stage = over
 }
@@ -247,7 +254,8 @@ func (x *end) waited(m *btpeers.Moment) {
 	if len(x.owed) == 0 {
 		return
 	}
-	if d := m.At.Sub(x.since); d > x.wait {
+	// What is torn may be told long after it came.
+	if d := m.At.Sub(x.since); d > x.wait && !m.Torn {
 		x.wait, x.waitFrame = d, x.sinceFrame
 	}
 	x.since, x.sinceFrame = m.At, m.Frame

@@ -286,6 +286,7 @@ func (c *chooser) exchange(v *Value) {
 		x := c.ends[i]
 		v.Gave += x.gave
 		v.Took += x.took
+		v.Torn += x.torn
 		if x.wait >= snubbing*c.period {
 			v.Snubbed = append(v.Snubbed, Snub{By: c.names[i], For: x.wait, Frame: x.waitFrame})
 		}

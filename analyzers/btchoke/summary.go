@@ -112,7 +112,7 @@ func (s *summary) Section(full bool) analyzers.Section {
 			notes = append(notes, "undecided: "+r.Undecided)
 		}
 		out.Rows = append(out.Rows, []string{r.Peer, strconv.Itoa(r.Unchokes), strconv.Itoa(r.ByRate), strconv.Itoa(r.ByLuck), strconv.Itoa(r.Chokes), period,
-			percent(r.TopShare), analyzers.BytesText(r.Gave), analyzers.BytesText(r.Took), percent(r.Returned), strings.Join(notes, "; ")})
+			percent(r.TopShare), whole(r.Torn, r.Gave), whole(r.Torn, r.Took), percent(r.Returned), strings.Join(notes, "; ")})
 	}
 	out.More = s.rows.Count() - len(kept)
 	return out
@@ -123,4 +123,12 @@ func percent(x *float64) string {
 		return "–"
 	}
 	return strconv.FormatFloat(100**x, 'f', 0, 64) + " %"
+}
+
+// whole is n bytes, or more where blocks were torn.
+func whole(torn, n int64) string {
+	if torn > 0 {
+		return "≥ " + analyzers.BytesText(n)
+	}
+	return analyzers.BytesText(n)
 }

@@ -53,6 +53,7 @@ type Value struct {
 
 	Gave        int64    `json:"gave" doc:"bytes of blocks that it sent"`
 	Took        int64    `json:"took" doc:"bytes of blocks that came to it"`
+	Torn        int64    `json:"torn,omitzero" doc:"blocks of which bytes were lost, either way; in no figure"`
 	Returned    *float64 `json:"returned,omitzero" doc:"share of what it gave, while it lacked something, that went to those that gave it something"`
 	Correlation *float64 `json:"correlation,omitzero" doc:"of bytes given and taken, over its neighbours, while it lacked something"`
 

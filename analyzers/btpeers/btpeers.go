@@ -229,7 +229,9 @@ func (t *Table) Take(e *events.Event, do func(*Moment)) {
 		}
 		c.Sides[e.From].Messages++
 		p := c.Sides[e.From].Peer
-		p.Last = max(p.Last, e.Time)
+		if b.Complete { // what is torn may be told long after it came
+			p.Last = max(p.Last, e.Time)
+		}
 		if b.Port != 0 && b.Extension == "handshake" {
 			p.Port = b.Port
 		}
@@ -354,8 +356,11 @@ func (t *Table) half(c *Conn, e *events.Event, from events.Dir, why events.Endin
 	if c.Sides[from.Other()].Closed {
 		c.State, c.Closed = Over, e.Time
 	}
-	s.Peer.Last = max(s.Peer.Last, e.Time)
-	t.both(e, c, from, Moment{What: Closed, Cut: why == events.EndCaptureOver || why == events.EndEvicted})
+	cut := why != events.EndFIN && why != events.EndReset
+	if !cut {
+		s.Peer.Last = max(s.Peer.Last, e.Time)
+	}
+	t.both(e, c, from, Moment{What: Closed, Cut: cut})
 }
 
 // seat says who is at one end of c: by peer id, or by address.

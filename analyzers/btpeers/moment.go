@@ -43,10 +43,15 @@ type Moment struct {
 	Piece, Begin, Length uint32 // Have, Request, Block, Cancel, Reject
 	Bits                 string // Bitfield: hex
 	Torn                 bool   // some of its bytes were lost
-	Cut                  bool   // Closed: by the end of the capture, not by a peer
+	Cut                  bool   // Closed: by silence, a limit or the end of the capture, not by a peer
 
 	seq uint64
 }
+
+// Lazy is how long after its bitfield a peer may go on to tell what it had
+// before: some leave pieces out of the bitfield and say have at once, so that
+// nobody on the way knows them for a seed.
+const Lazy = events.Duration(1e9)
 
 // Peer is who is at that end.
 func (m *Moment) Peer() *Peer { return m.Conn.Sides[m.Side].Peer }

@@ -279,6 +279,7 @@ func (p *peer) forget(x *end) {
 // block takes a block that came. Those of a piece that is had came before.
 func (t *tables) block(m *btpeers.Moment, p *peer, x *end) {
 	p.settle(x, blockKey(m))
+	p.fed = true
 	if m.Torn {
 		return
 	}

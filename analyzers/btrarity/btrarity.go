@@ -99,6 +99,8 @@ type peer struct {
 	all     bool // it said have_all
 	start   btpeers.Pieces
 	had     int
+	said    events.Time // its first bitfield
+	fed     bool        // blocks came to it
 	open    int
 	gained  []Gain
 	limited string
@@ -261,7 +263,7 @@ func (t *tables) has(m *btpeers.Moment, s *swarm, p *peer) {
 			return
 		}
 		p.declare()
-		p.start, p.had = bits, bits.Count()
+		p.start, p.had, p.said = bits, bits.Count(), m.At
 		bits.Each(func(i int) {
 			if !p.has.Has(i) {
 				p.has.Set(i)
@@ -286,6 +288,12 @@ func (t *tables) gains(m *btpeers.Moment, s *swarm, p *peer, i int) {
 	p.has.Set(i)
 	p.whole(i)
 	s.one(i, p, 1)
+	if p.said != 0 && !p.fed && m.At.Sub(p.said) <= btpeers.Lazy {
+		p.start.Set(i)
+		p.had++
+		t.changed(m, s)
+		return
+	}
 	if len(p.gained) < t.samples {
 		p.gained = append(p.gained, Gain{i, m.At, m.Frame})
 	} else {

@@ -125,6 +125,8 @@ type peer struct {
 	all          bool
 	stage        stage
 	had          int
+	said         events.Time // its first bitfield
+	fed          bool        // blocks came to it
 	open         int
 	joined, left events.Time
 	last         events.Time // when it came to have its last piece
@@ -200,7 +202,13 @@ func (t *tables) moment(m *btpeers.Moment) {
 	s, p := t.swarm(m.Conn.Swarm), t.peer(m.Peer())
 	there := &t.ends[m.Conn.At][m.Side]
 	if !m.Sent {
-		if m.What == btpeers.Block && !m.Torn {
+		if m.What != btpeers.Block {
+			return
+		}
+		p.fed = true
+		if m.Torn {
+			p.torn++
+		} else {
 			p.down.add(m.At, int64(m.Length))
 		}
 		return
@@ -233,7 +241,7 @@ func (t *tables) moment(m *btpeers.Moment) {
 		s.whole = s.whole || n > len(m.Bits)*4-8 && bits.Count() == n
 		if p.stage == silent {
 			p.had = bits.Count()
-			p.stage, p.has, p.last = told, bits, m.At
+			p.stage, p.has, p.last, p.said = told, bits, m.At, m.At
 			return
 		}
 		bits.Each(func(i int) { p.gains(m, s, i) })
@@ -264,6 +272,9 @@ func (p *peer) gains(m *btpeers.Moment, s *swarm, i int) {
 	s.pieces = max(s.pieces, i+1)
 	p.has.Set(i)
 	p.last = m.At
+	if p.said != 0 && !p.fed && m.At.Sub(p.said) <= btpeers.Lazy {
+		p.had++
+	}
 }
 
 func (t *tables) leaves(m *btpeers.Moment, s *swarm, p *peer) {

@@ -108,7 +108,7 @@ func (s *summary) Section(full bool) analyzers.Section {
 			role = "undecided: " + r.Undecided
 		}
 		out.Rows = append(out.Rows, []string{r.Peer, hash, role, analyzers.DurationText(r.Lasted), fmt.Sprintf("%d of %d", r.Has, r.Pieces), span(r.Finishes),
-			analyzers.BytesText(r.Gave), analyzers.BytesText(r.Took), ratio, rate(r.UpRate), rate(r.DownRate), found, r.Client})
+			whole(r.Torn, r.Gave), whole(r.Torn, r.Took), ratio, rate(r.UpRate), rate(r.DownRate), found, r.Client})
 	}
 	out.More = s.peers.Count() - len(kept)
 	return out
@@ -119,4 +119,12 @@ func rate(x float64) string {
 		return "–"
 	}
 	return analyzers.RateText(x)
+}
+
+// whole is n bytes, or more where blocks were torn.
+func whole(torn, n int64) string {
+	if torn > 0 {
+		return "≥ " + analyzers.BytesText(n)
+	}
+	return analyzers.BytesText(n)
 }

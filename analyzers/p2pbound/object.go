@@ -22,7 +22,6 @@ type objects struct {
 	of    map[object]*group
 	order []object
 	next  int
-	lost  int
 }
 
 type object struct {
@@ -36,8 +35,6 @@ type group struct {
 	first, last events.Time
 	clients     []client
 	more        int // beyond shownPeers
-	slowest     float64
-	quickest    events.Duration
 	frames      []uint64
 	keys        []events.StreamKey
 }

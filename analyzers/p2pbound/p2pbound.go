@@ -98,6 +98,8 @@ type peer struct {
 	all      bool
 	stage    stage
 	had      int
+	said     events.Time // its first bitfield
+	fed      bool        // blocks came to it
 	gained   events.Time // the last piece
 	up, down meter
 }
@@ -211,6 +213,7 @@ func (t *tables) moment(m *btpeers.Moment) {
 	}
 	s, p := t.swarm(m.Conn.Swarm), t.peer(m.Peer())
 	if !m.Sent {
+		p.fed = p.fed || m.What == btpeers.Block
 		if m.What == btpeers.Block && !m.Torn {
 			t.count(&p.down, m.At, m.Length)
 		}
@@ -222,10 +225,11 @@ func (t *tables) moment(m *btpeers.Moment) {
 		bits := btpeers.OfHex(m.Bits)
 		s.pieces = max(s.pieces, bits.Top()+1)
 		if p.stage == silent {
-			p.had = bits.Count()
+			p.had, p.has = bits.Count(), bits
+			p.said, p.stage = m.At, told
+			return
 		}
 		bits.Each(func(i int) { p.gains(m, i) })
-		p.stage = told
 	case btpeers.HaveAll:
 		if p.stage == told {
 			p.gained = m.At
@@ -259,8 +263,12 @@ func (t *tables) moment(m *btpeers.Moment) {
 }
 
 func (p *peer) gains(m *btpeers.Moment, i int) {
-	if !p.has.Has(i) {
-		p.has.Set(i)
-		p.gained = m.At
+	if p.has.Has(i) {
+		return
+	}
+	p.has.Set(i)
+	p.gained = m.At
+	if p.said != 0 && !p.fed && m.At.Sub(p.said) <= btpeers.Lazy {
+		p.had++
 	}
 }
