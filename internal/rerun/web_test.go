@@ -118,6 +118,40 @@ func TestForms(t *testing.T) {
 	}
 }
 
+// Equal requests at once get each its own answer.
+func TestEqualRequests(t *testing.T) {
+	if testing.Short() {
+		t.Skip("plays in real time")
+	}
+	for _, as := range []web.Version{web.HTTP1, web.HTTP2, web.HTTP3} {
+		t.Run(string(as), func(t *testing.T) {
+			t.Parallel()
+			var v visit
+			for i := range 12 {
+				n := v.get(i+1, 100, 120+i, "/same", "image/png", "")
+				if _, err := n.build(as); err != nil {
+					t.Fatal(err)
+				}
+				n.played.Body = make([]byte, 100+i)
+			}
+			s := &Script{As: as, exchanges: v.exchanges}
+			for _, n := range v.exchanges {
+				s.talks = append(s.talks, n.c)
+			}
+			lanes(s.exchanges, as)
+			depend(s.exchanges)
+			if err := s.Run(t.Context(), "by hand", replay.Options{RTT: 4 * time.Millisecond}, time.Millisecond); err != nil {
+				t.Fatal(err)
+			}
+			for i, n := range s.exchanges {
+				if told := n.played.Told; told.Err != nil || told.Bytes != int64(100+i) {
+					t.Errorf("exchange %d: %d bytes, %v", i, told.Bytes, told.Err)
+				}
+			}
+		})
+	}
+}
+
 // A run leaves nothing behind, neither at its end nor when it is given up.
 func TestLeavesNothing(t *testing.T) {
 	if testing.Short() {

@@ -85,9 +85,9 @@ type Exchange struct {
 
 	Told Told
 
-	lane             *lane
-	prev             *Exchange // before it in its lane
-	sent, head, done chan struct{}
+	lane                    *lane
+	prev                    *Exchange // before it in its lane
+	sent, found, head, done chan struct{}
 }
 
 // Told is what both ends say of an exchange.

@@ -220,7 +220,12 @@ func (l *lane) exchange(ctx context.Context, x *Exchange, asked, heard func()) e
 			l.p.with(func() { x.Told.Asked.End = now })
 		},
 	}), l.p.scheme(x.Version))
-	l.server.expect(x)
+	if before := l.server.expect(x); before != nil && l.http1 == nil && before.lane == l {
+		// On one connection the server knows equal requests by their order.
+		if err := await(ctx, before.found, before.done); err != nil {
+			return err
+		}
+	}
 	resp, err := trip.RoundTrip(req)
 	if err != nil {
 		return err

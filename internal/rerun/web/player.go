@@ -74,7 +74,7 @@ func New(st Stage, xs []*Exchange) (*Player, error) {
 	lanes := map[key]*lane{}
 	var order []*server
 	for _, x := range xs {
-		x.sent, x.head, x.done = make(chan struct{}), make(chan struct{}), make(chan struct{})
+		x.sent, x.found, x.head, x.done = make(chan struct{}), make(chan struct{}), make(chan struct{}), make(chan struct{})
 		at := place{p.port(x), x.Version}
 		s := p.servers[at]
 		if s == nil {
@@ -180,14 +180,7 @@ func (p *Player) play(ctx context.Context, x *Exchange, begin time.Time) {
 
 // wait lets x begin when it is due.
 func (p *Player) wait(ctx context.Context, x *Exchange, begin time.Time) error {
-	until := func(c <-chan struct{}) error {
-		select {
-		case <-c:
-			return nil
-		case <-ctx.Done():
-			return context.Cause(ctx)
-		}
-	}
+	until := func(c <-chan struct{}) error { return await(ctx, c, nil) }
 	pause := time.Until(begin.Add(x.Start))
 	if x.After != nil {
 		over := x.After.done
@@ -214,6 +207,17 @@ func (p *Player) wait(ctx context.Context, x *Exchange, begin time.Time) error {
 		case y.After == x.After && y.Head == x.Head && y.Start <= x.Start && y.Think <= x.Think:
 			return until(y.sent) // so that requests go in their order
 		}
+	}
+	return nil
+}
+
+// await waits for one of two.
+func await(ctx context.Context, a, b <-chan struct{}) error {
+	select {
+	case <-a:
+	case <-b:
+	case <-ctx.Done():
+		return context.Cause(ctx)
 	}
 	return nil
 }

@@ -11,6 +11,7 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"slices"
 	"strings"
 	"sync"
 
@@ -44,26 +45,37 @@ func (x *Exchange) question() question {
 	return question{x.Client, x.Method, strings.ToLower(authority), target}
 }
 
-// expect tells the server that x comes.
-func (s *server) expect(x *Exchange) {
+// expect tells the server that x comes. Where the same was asked and is still
+// on its way, that is given: only its connection tells the two apart.
+func (s *server) expect(x *Exchange) (before *Exchange) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	q := x.question()
+	if xs := s.waiting[q]; len(xs) > 0 {
+		before = xs[len(xs)-1]
+	}
 	s.waiting[q] = append(s.waiting[q], x)
+	return before
 }
 
-// find is what a request is the beginning of. A client that lost its
+// find is what a request from there is the beginning of. A client that lost its
 // connection may ask the same again.
-func (s *server) find(q question) *Exchange {
+func (s *server) find(q question, from netip.AddrPort) *Exchange {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.last == nil {
 		s.last = map[question]*Exchange{}
 	}
-	if xs := s.waiting[q]; len(xs) > 0 {
-		s.waiting[q], s.last[q] = xs[1:], xs[0]
+	xs := s.waiting[q]
+	if len(xs) == 0 {
+		return s.last[q]
 	}
-	return s.last[q]
+	at := 0
+	s.p.with(func() { at = max(0, slices.IndexFunc(xs, func(x *Exchange) bool { return x.Told.Client == from })) })
+	x := xs[at]
+	s.waiting[q], s.last[q] = slices.Delete(xs, at, at+1), x
+	close(x.found)
+	return x
 }
 
 // start listens until the end.
@@ -187,7 +199,7 @@ func (s *server) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
 	start := s.p.now()
 	from, _ := netip.ParseAddrPort(r.RemoteAddr)
 	from = netip.AddrPortFrom(from.Addr().Unmap(), from.Port())
-	x := s.find(question{from.Addr(), r.Method, strings.ToLower(r.Host), r.RequestURI})
+	x := s.find(question{from.Addr(), r.Method, strings.ToLower(r.Host), r.RequestURI}, from)
 	n, err := io.Copy(io.Discard, r.Body)
 	if x == nil || err != nil {
 		rw.WriteHeader(http.StatusNotFound) // the client misses its answer
