@@ -10,7 +10,9 @@ import (
 func bringUp(name string) string { return "sudo ip link set " + name + " up" }
 
 // forbidden says what to do where the process may not capture.
-func forbidden(name string) error {
+func forbidden(name string) error { return forbiddenTo(name, os.Geteuid() == 0) }
+
+func forbiddenTo(name string, root bool) error {
 	path, err := os.Executable()
 	if err == nil {
 		if real, e := filepath.EvalSymlinks(path); e == nil {
@@ -20,7 +22,7 @@ func forbidden(name string) error {
 		path = "$(command -v wiretale)"
 	}
 	e := &Error{Interface: name, Err: fmt.Errorf("%w: capturing needs the capability CAP_NET_RAW", ErrPermission)}
-	if os.Geteuid() == 0 {
+	if root {
 		e.Advice = `root does not have it here, as in most containers; start the container with
   docker run --cap-add=NET_RAW --cap-add=NET_ADMIN …`
 	} else {

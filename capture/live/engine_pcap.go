@@ -132,9 +132,9 @@ func LinkOf(name string) (capture.LinkType, error) {
 
 // explain makes of libpcap's error one that says what to do.
 func explain(name string, err error) error {
-	text := err.Error()
+	text := strings.ToLower(err.Error())
 	switch {
-	case strings.Contains(text, "ermission") || strings.Contains(text, "not permitted"):
+	case strings.Contains(text, "permission") || strings.Contains(text, "not permitted"):
 		advice := "run it as root: sudo wiretale …"
 		switch runtime.GOOS {
 		case "darwin":
@@ -143,7 +143,7 @@ func explain(name string, err error) error {
 			advice = "run it as administrator, or install Npcap without the restriction to administrators"
 		}
 		return &Error{Interface: name, Err: fmt.Errorf("%w: %w", ErrPermission, err), Advice: advice}
-	case strings.Contains(text, "No such device") || strings.Contains(text, "doesn't exist"):
+	case strings.Contains(text, "no such device") || strings.Contains(text, "doesn't exist"):
 		return &Error{Interface: name, Err: fmt.Errorf("%w: %w", ErrNoInterface, err), Advice: "wiretale interfaces lists those there are"}
 	case strings.Contains(text, "not up") || strings.Contains(text, "is down"):
 		return &Error{Interface: name, Err: ErrIsDown, Advice: bringUp(name)}
@@ -259,6 +259,12 @@ func (e *libpcap) count(before uint64, to events.Time) {
 	if drops > 0 && e.lost != nil {
 		e.lost(Loss{Packets: drops, Before: before, From: e.last, To: to})
 	}
+}
+
+func (e *libpcap) stats() Stats {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.counts
 }
 
 // stop and interrupt are heard within the flush time: libpcap wakes up then.
