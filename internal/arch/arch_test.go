@@ -180,7 +180,7 @@ func TestFlowsKnowsNoProtocol(t *testing.T) {
 
 // shared are packages among the protocols that are none themselves: a notation
 // that several protocols are written in, the codings of bodies.
-var shared = []string{"decoders/bencode", "decoders/peerid", "decoders/content", "analyzers/dnsopen", "analyzers/holes", "analyzers/session", "analyzers/sites", "analyzers/httpopen", "analyzers/httpfresh", "analyzers/weburl"}
+var shared = []string{"decoders/bencode", "decoders/peerid", "decoders/content", "analyzers/btpeers", "analyzers/dnsopen", "analyzers/holes", "analyzers/session", "analyzers/sites", "analyzers/httpopen", "analyzers/httpfresh", "analyzers/weburl"}
 
 // No protocol imports another, and no question another; the contract imports
 // none of them. Only the list (all) does.

@@ -4,14 +4,17 @@ package swarmtest
 
 import (
 	"fmt"
+	"net/netip"
 	"time"
 
-	"github.com/wiretale/wiretale/analyzers/foldtest"
 	"github.com/wiretale/wiretale/events"
 )
 
 // Hash is the info hash of every swarm here.
 const Hash = "e21ea9569b69bab33c97851d0298bdfa89bc9092"
+
+// Start is the capture time of time 0, that of foldtest.
+var Start = events.TimeOf(time.Date(2026, 11, 21, 10, 0, 0, 0, time.UTC))
 
 // Swarm is a capture of one swarm. Times are in seconds.
 type Swarm struct {
@@ -22,42 +25,42 @@ type Swarm struct {
 // Conn is one connection. Hash is what its messages bear; empty where no
 // handshake was captured.
 type Conn struct {
-	s    *Swarm
-	talk foldtest.Talk
-	Hash string
-	IDs  [2]string
+	s      *Swarm
+	flow   events.Flow
+	stream uint32
+	layer  string
+	Hash   string
+	IDs    [2]string
 }
-
-func seconds(at float64) time.Duration { return time.Duration(at * 1e9) }
 
 // Dial is a connection between two hosts; who accepts listens on 6881. Peer
 // ids are made of the hosts.
-func (s *Swarm) Dial(client, server string) *Conn { return s.dial(client, server, foldtest.TCP) }
+func (s *Swarm) Dial(client, server string) *Conn {
+	return s.dial(client, server, events.ProtoTCP, "tcp/bittorrent")
+}
 
 // UTP is Dial over uTP.
 func (s *Swarm) UTP(client, server string) *Conn {
-	c := s.dial(client, server, foldtest.UDP)
-	c.talk = c.talk.In("udp/utp/bittorrent")
+	return s.dial(client, server, events.ProtoUDP, "udp/utp/bittorrent")
+}
+
+func (s *Swarm) dial(client, server string, proto uint8, layer string) *Conn {
+	c := &Conn{s: s, stream: s.flows, layer: layer, Hash: Hash, IDs: [2]string{fmt.Sprintf("%040x", client), fmt.Sprintf("%040x", server)}}
+	c.flow = events.Flow{
+		Client: events.AddrOf(netip.MustParseAddr(client)), ClientPort: uint16(40000 + s.flows),
+		Server: events.AddrOf(netip.MustParseAddr(server)), ServerPort: 6881, Proto: proto,
+	}
+	s.flows++
 	return c
 }
-
-func (s *Swarm) dial(client, server string, over func(uint32, string, string) foldtest.Talk) *Conn {
-	t := over(s.flows, fmt.Sprintf("%s:%d", client, 40000+s.flows), server+":6881")
-	s.flows++
-	return &Conn{s: s, talk: t.In("tcp/bittorrent"), Hash: Hash, IDs: [2]string{fmt.Sprintf("%040x", client), fmt.Sprintf("%040x", server)}}
-}
-
-// Key is the flow.
-func (c *Conn) Key() events.StreamKey { return c.talk.Key() }
 
 // Emit is any event of that side.
 func (c *Conn) Emit(at float64, from events.Dir, b events.Body) uint64 {
 	frame := uint64(len(c.s.Events) + 1)
-	say := c.talk.Client
-	if from == events.FromServer {
-		say = c.talk.Server
-	}
-	c.s.Events = append(c.s.Events, say(frame, seconds(at), b))
+	c.s.Events = append(c.s.Events, &events.Event{
+		Pos: events.Pos{Frame: frame}, Time: Start.Add(events.Duration(at * 1e9)),
+		Flow: c.flow, Stream: c.stream, From: from, Layer: c.layer, Body: b,
+	})
 	return frame
 }
 
