@@ -20,8 +20,9 @@ import (
 	"github.com/wiretale/wiretale/events"
 )
 
-// tcpdump is started on an interface of this test's, and stop gives its packets.
-func tcpdump(t *testing.T, iface string) (stop func() []capture.Packet) {
+// tcpdump is started on an interface of this test's, and stop gives its packets, once
+// its file has at least want bytes.
+func tcpdump(t *testing.T, iface string) (stop func(want int64) []capture.Packet) {
 	t.Helper()
 	path, err := exec.LookPath("tcpdump")
 	if err != nil {
@@ -45,19 +46,20 @@ func tcpdump(t *testing.T, iface string) (stop func() []capture.Packet) {
 		}
 		said.Write(buf[:n])
 	}
-	return func() []capture.Packet {
-		// It writes what it has when its own block time-out is over.
-		deadline := time.Now().Add(10 * time.Second)
-		for size := int64(-1); time.Now().Before(deadline); {
-			time.Sleep(1500 * time.Millisecond)
+	return func(want int64) []capture.Packet {
+		// It writes what it has when its own block time-out, of a second, is over;
+		// a little later what should not be there would be, too.
+		deadline := time.Now().Add(5 * time.Second)
+		for time.Now().Before(deadline) {
+			time.Sleep(200 * time.Millisecond)
 			info, err := os.Stat(file)
 			if err != nil {
 				t.Fatal(err)
 			}
-			if info.Size() == size {
+			if info.Size() >= want {
+				time.Sleep(200 * time.Millisecond)
 				break
 			}
-			size = info.Size()
 		}
 		cmd.Process.Signal(os.Interrupt)
 		rest, _ := io.ReadAll(stderr)
@@ -150,7 +152,11 @@ func TestAsTcpdump(t *testing.T) {
 			s := open(t, Config{Interface: c.iface})
 			c.play(t)
 			got := rest(t, s)
-			want := stop()
+			size := int64(24) // of a pcap file without packets
+			for _, p := range got {
+				size += 16 + int64(len(p.Data))
+			}
+			want := stop(size)
 			if s.Stats().Lossy() {
 				t.Skipf("packets were dropped: %+v", s.Stats())
 			}

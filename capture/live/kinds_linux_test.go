@@ -429,7 +429,7 @@ func TestQuiet(t *testing.T) {
 func TestClose(t *testing.T) {
 	cable(t)
 	before := runtime.NumGoroutine()
-	for range 20 {
+	for range 10 {
 		s := open(t, Config{Interface: "wl0", Buffer: minBuffer})
 		out := sendOn(t, "wl1")
 		out.send(frame(1, 60))

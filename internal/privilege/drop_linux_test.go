@@ -1,8 +1,10 @@
 package privilege
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"os"
 	"os/exec"
@@ -15,6 +17,9 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/wiretale/wiretale/capture"
+	"github.com/wiretale/wiretale/capture/live"
 )
 
 // child is set in the process that drops its privileges: there is no way back,
@@ -63,6 +68,11 @@ func dropped(how string) {
 		fmt.Println(err)
 		os.Exit(1)
 	}
+	src, err := live.Open(live.Config{Interface: "lo"})
+	if err != nil {
+		fmt.Println(err)
+		os.Exit(1)
+	}
 	said, err := Drop(o)
 	for _, s := range said {
 		fmt.Println("said:", s)
@@ -104,7 +114,44 @@ func dropped(how string) {
 		c.Close()
 	}
 	fmt.Println("connect:", err)
+	fmt.Println("captured:", captured(src))
 	fmt.Println("root again:", unix.Setuid(0))
+}
+
+// captured watches the loopback interface without any privilege, and ends as a
+// capture does.
+func captured(src *live.Source) error {
+	c, err := net.Dial("udp", "127.0.0.1:9")
+	if err != nil {
+		return err
+	}
+	defer c.Close()
+	word := []byte("a word that nobody else says")
+	if _, err := c.Write(word); err != nil {
+		return err
+	}
+	src.Stop()
+	found := 0
+	var b capture.Batch
+	for {
+		err := src.Next(&b)
+		if err == io.EOF {
+			break
+		}
+		if err != nil {
+			return err
+		}
+		for _, p := range b.Packets {
+			if p.Data[23] == unix.IPPROTO_UDP && bytes.HasSuffix(p.Data, word) {
+				found++
+			}
+		}
+		b.Release()
+	}
+	if st := src.Stats(); found != 1 || st.Received != st.Delivered+st.Dropped {
+		return fmt.Errorf("found %d times, %+v", found, st)
+	}
+	return src.Close()
 }
 
 func run(t *testing.T, how string, env ...string) (lines []string) {
@@ -174,7 +221,7 @@ const denied = "permission denied"
 func common(t *testing.T, lines []string) {
 	t.Helper()
 	for word, want := range map[string]string{
-		"error": "<nil>", "before": "<nil>", "open one": "<nil>", "packet socket": "operation not permitted",
+		"error": "<nil>", "before": "<nil>", "open one": "<nil>", "packet socket": "operation not permitted", "captured": "<nil>",
 	} {
 		if v := value(t, lines, word); v != want {
 			t.Errorf("%s: %s, want %s", word, v, want)
