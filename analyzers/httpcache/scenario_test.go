@@ -47,35 +47,39 @@ func addr(tr *truth.Truth, name string) string {
 }
 
 // told are the outcomes that a cache itself tells, by client connection and the
-// request's place on it: what was decided, in its log, between the request's
-// coming and the response's going, for that URL.
-func told(tr *truth.Truth, cache string) map[string]string {
+// request's place on it: the host's own word with each response, which must be
+// that of its log, outcome by outcome for each URL.
+func told(t *testing.T, tr *truth.Truth, cache string) map[string]string {
+	t.Helper()
 	at := addr(tr, cache)
-	type key struct {
-		c       int
-		ordinal int
-	}
-	asked := map[key]time.Time{}
-	used := map[int]bool{}
 	out := map[string]string{}
+	var log, said []string
+	for _, d := range tr.Cache {
+		if d.Host == cache {
+			log = append(log, strings.TrimPrefix(d.Key, "http:/")+" "+d.Outcome)
+		}
+	}
 	for _, m := range tr.Messages {
-		if m.HTTP == nil || m.Server.Addr().String() != at {
+		if m.HTTP == nil || m.Kind != truth.HTTPResponse || m.Server.Addr().String() != at {
 			continue
 		}
-		k := key{*m.Connection, m.HTTP.Ordinal}
-		if m.Kind == truth.HTTPRequest {
-			asked[k] = m.Receiver.Start
-			continue
+		outcome := "miss"
+		switch status := m.HTTP.Fields["cache-status"]; {
+		case status == "":
+			t.Fatalf("%s says nothing of %s", cache, m.HTTP.URL)
+		case strings.HasSuffix(status, "; hit"):
+			outcome = "hit"
+		case strings.Contains(status, "fwd-status=304"):
+			outcome = "revalidated"
 		}
-		for i, d := range tr.Cache {
-			if d.Host != cache || used[i] || d.Time.Before(asked[k]) || d.Time.After(m.HTTP.Ready.Add(time.Millisecond)) || !strings.HasSuffix(m.HTTP.URL, strings.TrimPrefix(d.Key, "http:/")) {
-				continue
-			}
-			// The last before the response was made is its own.
-			used[i] = true
-			out[fmt.Sprintf("%s %d", m.Client, m.HTTP.Ordinal)] = d.Outcome
-			break
-		}
+		out[fmt.Sprintf("%s %d", m.Client, m.HTTP.Ordinal)] = outcome
+		// An edge is asked for http://edge/origin/path.
+		said = append(said, strings.TrimPrefix(strings.TrimPrefix(m.HTTP.URL, "http:/"), "/"+cache)+" "+outcome)
+	}
+	slices.Sort(log)
+	slices.Sort(said)
+	if !slices.Equal(log, said) {
+		t.Fatalf("%s says\n%q and decided\n%q", cache, said, log)
 	}
 	return out
 }
@@ -102,6 +106,30 @@ func decisions(t *testing.T, evs []*events.Event, server string) map[string]stri
 			out[places[d.RequestFrame]] = d.Outcome.String()
 		}
 	}
+	return out
+}
+
+// requested are the URLs by client connection and place.
+func requested(evs []*events.Event) map[string]string {
+	number := map[netip.AddrPort]int{}
+	out := map[string]string{}
+	for _, e := range evs {
+		if r, ok := e.Body.(*events.HTTPRequest); ok {
+			client, _ := e.Flow.Ends()
+			number[client]++
+			out[fmt.Sprintf("%s %d", client, number[client])] = r.Target
+		}
+	}
+	return out
+}
+
+// byURL are outcomes with their URLs, sorted.
+func byURL(outcomes, urls map[string]string) []string {
+	var out []string
+	for k, o := range outcomes {
+		out = append(out, urls[k]+" "+o)
+	}
+	slices.Sort(out)
 	return out
 }
 
@@ -170,12 +198,17 @@ func checkCaches(t *testing.T, r *replaytest.Recording, caches ...string) {
 	t.Helper()
 	for _, name := range caches {
 		at := addr(r.Truth, name)
-		want := told(r.Truth, name)
+		want := told(t, r.Truth, name)
 		if len(want) == 0 {
 			t.Fatalf("the truth tells of no decision of %s (%s)", name, at)
 		}
 		upstream := func(e *events.Event) bool { return e.Flow.Client.String() == at }
-		compare(t, name+", both sides, nothing told:", want, decisions(t, strip(r.Events, "Cache-Status", "Via", "Age"), at), 1)
+		// Which of two that wait for the same URL the cache asked for, only it
+		// can tell: without a word of it, the outcomes of each URL are compared.
+		urls := requested(r.Events)
+		if w, g := byURL(want, urls), byURL(decisions(t, strip(r.Events, "Cache-Status", "Via", "Age"), at), urls); !slices.Equal(w, g) {
+			t.Errorf("%s, both sides, nothing told:\n%q, want\n%q", name, g, w)
+		}
 		compare(t, name+", both sides:", want, decisions(t, r.Events, at), 1)
 		compare(t, name+", clients' side:", want, decisions(t, without(r.Events, upstream), at), 0.95)
 

@@ -13,6 +13,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/wiretale/wiretale/analyzers/httpfresh"
 	"github.com/wiretale/wiretale/analyzers/sites"
 	"github.com/wiretale/wiretale/events"
 )
@@ -327,9 +328,7 @@ func (t *Table[U]) response(e *events.Event, r *events.HTTPResponse) {
 		p.Forward.Progress, p.Forward.Status = Answered, r.Status
 	}
 	t.leave(x)
-	if x.Forward.Progress == NotForwarded {
-		t.change(x)
-	}
+	t.settle(x)
 	t.watch.Answered(x)
 	if !r.HasBody {
 		x.Ending = Complete
@@ -337,23 +336,40 @@ func (t *Table[U]) response(e *events.Event, r *events.HTTPResponse) {
 	}
 }
 
-// change gives x what was sent upstream for another request to the same URL, if
-// it was open then, and is answered first: those that wait for it are answered
-// after the one for which it was sent.
-func (t *Table[U]) change(x *Exchange[U]) {
-	open := t.servers[x.Flow.Server]
-	for _, o := range open[:min(len(open), searched)] {
-		if o.URL != x.URL || o.Forward.Progress != Answered || x.RequestFrame == 0 || x.RequestFrame > o.Forward.Frame {
-			continue
-		}
-		x.Forward, o.Forward = o.Forward, Forward{}
-		x.Joined, o.Joined = false, true
-		if x.child = o.child; x.child != nil {
-			x.child.parent = x
-		}
-		o.child = nil
+// settle finds out for which of several that wait for the same URL a request
+// was sent upstream, when x, one of them, is answered: not for one that is told
+// to be from the cache; else for the one that is answered first, for the others
+// wait for its answer.
+func (t *Table[U]) settle(x *Exchange[U]) {
+	if x.RequestFrame == 0 || x.Forward.Progress != NotForwarded && x.Forward.Progress != Answered {
 		return
 	}
+	open := t.servers[x.Flow.Server]
+	for _, o := range open[:min(len(open), searched)] {
+		if o.URL != x.URL || o.RequestFrame == 0 {
+			continue
+		}
+		mine, other := &x.Forward, &o.Forward
+		hit := httpfresh.Tell(x.Response).Outcome == httpfresh.Hit
+		switch {
+		case mine.Progress == NotForwarded && other.Progress == Answered && x.RequestFrame < other.Frame && !hit:
+			t.move(o, x)
+			return
+		case mine.Progress == Answered && other.Progress == NotForwarded && o.RequestFrame < mine.Frame && hit:
+			t.move(x, o)
+			return
+		}
+	}
+}
+
+// move makes what was sent for one request be sent for another.
+func (t *Table[U]) move(from, to *Exchange[U]) {
+	to.Forward, from.Forward = from.Forward, Forward{}
+	to.Joined, from.Joined = false, true
+	if to.child = from.child; to.child != nil {
+		to.child.parent = to
+	}
+	from.child = nil
 }
 
 func (t *Table[U]) body(e *events.Event, b *events.HTTPBody) {

@@ -193,6 +193,20 @@ func TestJoined(t *testing.T) {
 		"answer /x 200", "over /x complete forwarded 3 200", "answer /x 200", "over /x complete joined", "answer /x 200", "over /x complete joined")
 }
 
+// The same, but the first answer is told to be from the cache: it was not for
+// that one that the server asked.
+func TestToldHit(t *testing.T) {
+	k := newTalk()
+	a := k.ask(0, c, p, "h", "/x")
+	b := k.ask(1, d, p, "h", "/x")
+	u := k.ask(2, p, o, "h", "/x") // frame 3, taken for that of a
+	k.answer(2, p, o, u, 200, false)
+	k.event(0, c, p, events.FromServer, &events.HTTPResponse{Status: 200, RequestFrame: a, Headers: []events.Header{{"Cache-Status", "p; hit"}}})
+	k.answer(1, d, p, b, 200, false)
+	k.want(t, "open /x", "open /x", "open /x", "answer /x 200", "over /x complete for-reverse",
+		"answer /x 200", "over /x complete joined", "answer /x 200", "over /x complete forwarded 3 200")
+}
+
 // Asked again upstream, for it was lost: the frame is that of the first time.
 func TestAgain(t *testing.T) {
 	k := newTalk()
