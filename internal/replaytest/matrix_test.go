@@ -42,7 +42,7 @@ var networks = []network{
 }
 
 // sample is what is always played: each transport and each kind of dialogue.
-var sample = []string{"dns-tcp", "h2-multiplex-tls", "smtp-many", "imap", "ftp-passive", "bt-udp-tracker"}
+var sample = []string{"dns-tcp", "h2-multiplex-tls", "smtp-many", "imap", "bt-udp-tracker"}
 
 // Whatever the network does to packets, and wherever they are captured: tshark
 // finds nothing broken, wiretale no violation; all messages that were delivered

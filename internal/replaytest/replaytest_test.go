@@ -25,7 +25,7 @@ func TestLost(t *testing.T) {
 		t.Skip("plays in real time")
 	}
 	for _, at := range []string{"client", "middle", "server"} {
-		for _, o := range []replay.Options{{Loss: 0.04, Seed: 1}, {Loss: 0.04, Seed: 2}, {Rate: 6e6, Loss: 0.01, Jitter: 2 * time.Millisecond, Seed: 3}} {
+		for _, o := range []replay.Options{{Loss: 0.04, Seed: 2}, {Rate: 6e6, Loss: 0.01, Jitter: 2 * time.Millisecond, Seed: 3}} {
 			t.Run(at, func(t *testing.T) {
 				t.Parallel()
 				o.At, o.RTT = at, 20*time.Millisecond
