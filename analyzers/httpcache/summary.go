@@ -111,7 +111,7 @@ func (s *summary) Section(full bool) analyzers.Section {
 	var lead []string
 	if decided := s.hits + s.revalidated + s.misses; decided > 0 {
 		text := fmt.Sprintf("%s, %s revalidated and %s of caches on the way", analyzers.CountOf(int64(s.hits), "hit"), num(s.revalidated), misses(s.misses))
-		if s.rated > 0 {
+		if s.rated == decided {
 			out.Brief = "hit rate of caches on the way " + analyzers.PercentText(int64(s.ratedHits), int64(s.rated))
 			text += ", hit rate " + analyzers.PercentText(int64(s.ratedHits), int64(s.rated))
 		}
