@@ -171,7 +171,7 @@ func (c *chooser) slot(d *Decision, i int) {
 		if c.rate(k, at) > d.Rate {
 			d.Rank++
 		}
-		if was(x.chosen, at.Add(-blur)) || was(x.chosen, at.Add(blur)) {
+		if was(x.chosen, at.Add(-soon)) || was(x.chosen, at.Add(soon)) {
 			unchoked++
 		}
 	}
