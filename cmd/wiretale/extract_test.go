@@ -9,7 +9,6 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
@@ -144,7 +143,9 @@ func TestExtractInterrupted(t *testing.T) {
 				_, _ = w.Write(whole)
 			}
 			time.Sleep(200 * time.Millisecond)
-			_ = syscall.Kill(os.Getpid(), syscall.SIGINT)
+			if self, err := os.FindProcess(os.Getpid()); err == nil {
+				_ = self.Signal(os.Interrupt)
+			}
 		}()
 		dir := t.TempDir()
 		done := make(chan int)

@@ -210,7 +210,9 @@ func TestInterrupt(t *testing.T) {
 		// pcapng files one after another are one; it is read a buffer at a time.
 		_, _ = w.Write(bytes.Repeat(whole, 20))
 		time.Sleep(200 * time.Millisecond)
-		_ = syscall.Kill(os.Getpid(), syscall.SIGINT)
+		if self, err := os.FindProcess(os.Getpid()); err == nil {
+			_ = self.Signal(os.Interrupt)
+		}
 	}()
 	done := make(chan struct{})
 	var code int
