@@ -179,8 +179,9 @@ type rate struct {
 
 // smooth is the highest level whose segments, each of the size that its
 // bandwidth says, would have come in time, one after the other, over what the
-// network gave at each moment.
-func (m *film) smooth(set string, enough events.Duration) string {
+// network gave at each moment. enough film starts the picture, and no more
+// than most is held.
+func (m *film) smooth(set string, enough, most events.Duration) string {
 	var rates []rate
 	var lengths []events.Duration
 	for i := range m.downloads {
@@ -194,18 +195,21 @@ func (m *film) smooth(set string, enough events.Duration) string {
 	ladder := m.ladder(set)
 	for i := len(ladder) - 1; i >= 0 && len(rates) > 0; i-- {
 		l := m.levels[ladder[i]]
-		if l.bandwidth > 0 && fits(rates, lengths, float64(l.bandwidth)/8, enough) {
+		if l.bandwidth > 0 && fits(rates, lengths, float64(l.bandwidth)/8, enough, most) {
 			return l.id
 		}
 	}
 	return ""
 }
 
-func fits(rates []rate, lengths []events.Duration, bandwidth float64, enough events.Duration) bool {
+func fits(rates []rate, lengths []events.Duration, bandwidth float64, enough, most events.Duration) bool {
 	at, k := rates[0].from, 0
 	var film events.Duration // that has come
 	var ends events.Time     // when the film that has come will have been played
 	for _, length := range lengths {
+		if ends != 0 { // there must be room for it
+			at = max(at, ends.Add(length-most))
+		}
 		left := bandwidth * length.Std().Seconds()
 		for {
 			for k+1 < len(rates) && rates[k+1].from <= at {
@@ -235,6 +239,15 @@ func fits(rates []rate, lengths []events.Duration, bandwidth float64, enough eve
 		}
 	}
 	return true
+}
+
+// most is the most that the buffer ever held.
+func (p *playout) most() events.Duration {
+	var d events.Duration
+	for _, x := range p.points {
+		d = max(d, x.buffer)
+	}
+	return d
 }
 
 // busy is the time in which some segment was under way.

@@ -35,13 +35,7 @@ func (m *film) tell(player string, c *client, emit analyzers.Emit) {
 	}
 	m.segments(v, since)
 	if len(m.downloads) > 0 {
-		set := m.main()
-		v.Sustained = m.reached(set, v.Throughput)
-		enough := m.enough
-		if enough <= 0 {
-			enough = m.downloads[0].duration
-		}
-		v.Smooth = m.smooth(set, enough)
+		v.Sustained = m.reached(m.main(), v.Throughput)
 		m.watch(v, since)
 	} else if v.Undecided == "" {
 		v.Undecided = "no segment of it was asked for"
@@ -90,6 +84,7 @@ func (m *film) watch(v *Value, since func(events.Time) events.Duration) {
 		v.Undecided = cmp.Or(v.Undecided, why)
 		return
 	}
+	v.Smooth = m.smooth(m.main(), p.enough, p.most())
 	if p.picture == waiting {
 		v.Undecided = cmp.Or(v.Undecided, "the capture ended before the buffer was filled for the first picture")
 	} else {

@@ -26,7 +26,7 @@ type Value struct {
 
 	// Sustained and Smooth are "" where even the lowest is too much.
 	Sustained string `json:"sustained,omitzero" doc:"the highest representation whose bandwidth the throughput reaches"`
-	Smooth    string `json:"smooth,omitzero" doc:"the highest representation that would have been played from the first to the last segment without a stall"`
+	Smooth    string `json:"smooth,omitzero" doc:"the highest representation that would have been played from the first to the last segment without a stall, with no more in the buffer than there ever was"`
 
 	Segments []Segment `json:"segments,omitempty" doc:"in the order of their requests"`
 	Buffer   []Point   `json:"buffer,omitempty" doc:"film in the buffer, after each segment and where it ran dry"`
