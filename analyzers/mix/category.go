@@ -37,7 +37,7 @@ func numberOf(c Category) number {
 	return number(len(categories) - 1)
 }
 
-var unknownNumber = numberOf(Unknown)
+var unknownNumber, encryptedNumber = numberOf(Unknown), numberOf(Encrypted)
 
 // known is what is said of one protocol: its category, and the name that
 // Wireshark's display filter has for it ("": the same).

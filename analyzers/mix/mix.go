@@ -91,7 +91,9 @@ type state struct{ *tables }
 
 type fold struct{ hosts int }
 
-func (fold) Kinds() []events.Kind { return []events.Kind{events.KindFlowBytes, events.KindFlowEnd} }
+func (fold) Kinds() []events.Kind {
+	return []events.Kind{events.KindFlowBytes, events.KindFlowEnd, events.KindTLSClientHello}
+}
 
 func (fold) Key(*events.Event) (struct{}, bool) { return struct{}{}, true }
 
@@ -106,6 +108,8 @@ func (f fold) Step(_ struct{}, s *state, e *events.Event, _ analyzers.Emit) {
 		s.bytes(b, e)
 	case *events.FlowEnd:
 		s.end(b, e)
+	case *events.TLSClientHello:
+		s.hello(b, e)
 	}
 }
 

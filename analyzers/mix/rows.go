@@ -74,8 +74,7 @@ func (t *tables) categoryRows(names []string, emit analyzers.Emit) {
 	byCategory := map[Category]*tally{}
 	filters := map[Category][]string{}
 	var order []Category
-	for _, n := range names {
-		p, c := t.protocols[n], about(n).category
+	add := func(c Category, p *tally, filter string) {
 		sum := byCategory[c]
 		if sum == nil {
 			sum = &tally{}
@@ -89,7 +88,23 @@ func (t *tables) categoryRows(names []string, emit analyzers.Emit) {
 				sum.seen(f)
 			}
 		}
-		filters[c] = append(filters[c], p.filter(n))
+		filters[c] = append(filters[c], filter)
+	}
+	for _, n := range names {
+		p := t.protocols[n]
+		rest := *p // of an encrypted one: what could be anything
+		for c := range categories {
+			u := p.uses[number(c)]
+			if u == nil {
+				continue
+			}
+			rest.sub(u.Counts)
+			rest.flows -= u.flows
+			add(categories[c], &u.tally, u.filter(n))
+		}
+		if rest.Packets > 0 || rest.flows > 0 {
+			add(about(n).category, &rest, p.filter(n))
+		}
 	}
 	slices.Sort(order)
 	for _, c := range order {

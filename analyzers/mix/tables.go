@@ -12,7 +12,8 @@ type tally struct {
 	streams     []events.StreamKey
 
 	category number
-	named    bool // Wireshark has a filter for it
+	named    bool            // Wireshark has a filter for it
+	uses     map[number]*use // of an encrypted one: what of it is for other categories
 }
 
 func (t *tally) seen(frame uint64) {
@@ -38,7 +39,9 @@ type tables struct {
 	// counted as unknown until it is.
 	early      map[events.StreamKey]*waiting
 	earlyLimit int
-	limited    uint64 // times that early was full
+	limited    uint64 // times that early or hints was full
+	// hints are what encrypted flows are for by their hellos.
+	hints map[events.StreamKey]number
 }
 
 // waiting is what a flow carried before its protocol was known.
@@ -58,7 +61,7 @@ type secondly struct {
 const earlySeconds = 8
 
 func newTables(limit int) *tables {
-	t := &tables{protocols: map[string]*tally{}, early: map[events.StreamKey]*waiting{}, earlyLimit: limit}
+	t := &tables{protocols: map[string]*tally{}, early: map[events.StreamKey]*waiting{}, earlyLimit: limit, hints: map[events.StreamKey]number{}}
 	t.hosts.init(limit)
 	return t
 }
@@ -103,7 +106,13 @@ func (t *tables) bytes(b *events.FlowBytes, e *events.Event) {
 	p.seen(frame)
 	t.total.add(c)
 	t.total.seen(frame)
-	t.series.add(b.Second, p.category, c)
+	to := t.purpose(p, e)
+	if u := p.use(to); u != nil {
+		u.add(c)
+		u.seen(frame)
+		u.on(e.Flow.ServerPort)
+	}
+	t.series.add(b.Second, to, c)
 	t.hosts.add(e.Flow.Client, frame, c, b.ClientBytes, b.ServerBytes)
 	if e.Flow.Server != e.Flow.Client {
 		t.hosts.add(e.Flow.Server, frame, c, b.ServerBytes, b.ClientBytes)
@@ -144,8 +153,15 @@ func (t *tables) known(name string, e *events.Event) {
 	u.sub(w.Counts)
 	p.seen(w.first)
 	p.seen(w.last)
+	to := t.purpose(p, e)
+	if x := p.use(to); x != nil {
+		x.add(w.Counts)
+		x.seen(w.first)
+		x.seen(w.last)
+		x.on(e.Flow.ServerPort)
+	}
 	for _, s := range w.seconds {
-		t.series.move(s.second, unknownNumber, p.category, s.wire)
+		t.series.move(s.second, unknownNumber, to, s.wire)
 	}
 }
 
@@ -161,6 +177,15 @@ func (t *tables) end(b *events.FlowEnd, e *events.Event) {
 	p.flows++
 	p.seen(b.FirstFrame)
 	p.seen(b.LastFrame)
+	if u := p.use(t.purpose(p, e)); u != nil {
+		u.flows++
+		u.seen(b.FirstFrame)
+		u.seen(b.LastFrame)
+		u.on(e.Flow.ServerPort)
+	}
+	if len(t.hints) > 0 {
+		delete(t.hints, e.Key())
+	}
 	// Wireshark has no filter for what it does not know: name some flows.
 	if !p.named && len(p.streams) < namedStreams && (e.Flow.Proto == events.ProtoTCP || e.Flow.Proto == events.ProtoUDP) {
 		p.streams = append(p.streams, e.Key())
