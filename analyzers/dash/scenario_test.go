@@ -53,7 +53,6 @@ func TestStreaming(t *testing.T) {
 		for _, rtt := range []time.Duration{5 * time.Millisecond, 50 * time.Millisecond, 200 * time.Millisecond} {
 			for _, loss := range []float64{0, 0.01} {
 				t.Run(fmt.Sprint(name, " ", rtt, " ", loss), func(t *testing.T) {
-					t.Parallel()
 					check(t, replaytest.Run(t, name, replay.Options{RTT: rtt, Loss: loss, Seed: 6, At: "client"}))
 				})
 			}
