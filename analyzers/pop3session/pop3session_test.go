@@ -130,9 +130,19 @@ func TestModes(t *testing.T) {
 		mode pop3session.Mode
 		left int // -1: not known
 	}{
-		"keep":         {func(c *talk) { c.ask("STAT", "+2 500"); c.fetch("RETR 1", 300); c.ask("QUIT", "+") }, events.EndFIN, pop3session.Keep, 2},
-		"delete":       {func(c *talk) { c.ask("STAT", "+1 500"); c.fetch("RETR 1", 300); c.ask("DELE 1", "+"); c.ask("QUIT", "+") }, events.EndFIN, pop3session.Delete, 0},
-		"refused DELE": {func(c *talk) { c.ask("STAT", "+1 500"); c.fetch("RETR 1", 300); c.ask("DELE 1", "-"); c.ask("QUIT", "+") }, events.EndFIN, pop3session.Keep, 1},
+		"keep": {func(c *talk) { c.ask("STAT", "+2 500"); c.fetch("RETR 1", 300); c.ask("QUIT", "+") }, events.EndFIN, pop3session.Keep, 2},
+		"delete": {func(c *talk) {
+			c.ask("STAT", "+1 500")
+			c.fetch("RETR 1", 300)
+			c.ask("DELE 1", "+")
+			c.ask("QUIT", "+")
+		}, events.EndFIN, pop3session.Delete, 0},
+		"refused DELE": {func(c *talk) {
+			c.ask("STAT", "+1 500")
+			c.fetch("RETR 1", 300)
+			c.ask("DELE 1", "-")
+			c.ask("QUIT", "+")
+		}, events.EndFIN, pop3session.Keep, 1},
 		"RSET": {func(c *talk) {
 			c.ask("STAT", "+1 500")
 			c.fetch("RETR 1", 300)
@@ -140,8 +150,13 @@ func TestModes(t *testing.T) {
 			c.ask("RSET", "+")
 			c.ask("QUIT", "+")
 		}, events.EndFIN, pop3session.Keep, 1},
-		"no QUIT":      {func(c *talk) { c.ask("STAT", "+1 500"); c.fetch("RETR 1", 300); c.ask("DELE 1", "+") }, events.EndReset, pop3session.Keep, 1},
-		"QUIT refused": {func(c *talk) { c.ask("STAT", "+1 500"); c.fetch("RETR 1", 300); c.ask("DELE 1", "+"); c.ask("QUIT", "-") }, events.EndFIN, pop3session.Undecided, -1},
+		"no QUIT": {func(c *talk) { c.ask("STAT", "+1 500"); c.fetch("RETR 1", 300); c.ask("DELE 1", "+") }, events.EndReset, pop3session.Keep, 1},
+		"QUIT refused": {func(c *talk) {
+			c.ask("STAT", "+1 500")
+			c.fetch("RETR 1", 300)
+			c.ask("DELE 1", "+")
+			c.ask("QUIT", "-")
+		}, events.EndFIN, pop3session.Undecided, -1},
 		"unseen end":   {func(c *talk) { c.ask("STAT", "+1 500"); c.fetch("RETR 1", 300); c.ask("DELE 1", "+") }, events.EndCaptureOver, pop3session.Undecided, -1},
 		"empty":        {func(c *talk) { c.ask("LIST", "+"); c.ask("QUIT", "+") }, events.EndFIN, pop3session.Nothing, 0},
 		"LIST of one":  {func(c *talk) { c.ask("LIST 1", "+1 300"); c.fetch("RETR 1", 300); c.ask("QUIT", "+") }, events.EndFIN, pop3session.Keep, -1},
