@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/wiretale/wiretale/analyzers"
+	"github.com/wiretale/wiretale/analyzers/weblinks"
 	"github.com/wiretale/wiretale/analyzers/weburl"
 	"github.com/wiretale/wiretale/events"
 )
@@ -184,9 +185,9 @@ func (c *client) document(f *fold, o *object, d *events.HTTPDocument) {
 		return true
 	}
 	if html {
-		links(o.url, d.Bytes, add)
+		weblinks.Links(o.url, d.Bytes, add)
 	} else {
-		cssLinks(string(d.Bytes), func(ref string) {
+		weblinks.CSS(string(d.Bytes), func(ref string) {
 			if u, ok := weburl.Resolve(o.url, ref); ok {
 				add(u)
 			}

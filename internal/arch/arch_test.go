@@ -50,6 +50,7 @@ var onlyIn = map[string][]string{
 	"golang.org/x/net/http2":                    {"decoders/http2", "internal/rerun", "replay"},
 	"golang.org/x/net/publicsuffix":             {"analyzers/sites", "analyzers/dnsmapping", "analyzers/dnsthreat", "replay"},
 	"golang.org/x/net/bpf":                      {"capture"},
+	"github.com/charmbracelet/bubbletea":          {"internal/screen"},
 }
 
 // pure are the folders of protocols and questions: no I/O, no goroutine, no
@@ -180,7 +181,7 @@ func TestFlowsKnowsNoProtocol(t *testing.T) {
 
 // shared are packages among the protocols that are none themselves: a notation
 // that several protocols are written in, the codings of bodies.
-var shared = []string{"decoders/bencode", "decoders/peerid", "decoders/content", "analyzers/btpeers", "analyzers/dnsopen", "analyzers/holes", "analyzers/session", "analyzers/sites", "analyzers/httpopen", "analyzers/httpfresh", "analyzers/weburl"}
+var shared = []string{"decoders/bencode", "decoders/peerid", "decoders/content", "analyzers/btpeers", "analyzers/dnsopen", "analyzers/holes", "analyzers/session", "analyzers/sites", "analyzers/httpopen", "analyzers/httpfresh", "analyzers/weburl", "analyzers/weblinks"}
 
 // No protocol imports another, and no question another; the contract imports
 // none of them. Only the list (all) does.

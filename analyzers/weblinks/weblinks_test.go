@@ -1,4 +1,4 @@
-package page
+package weblinks
 
 import (
 	"slices"
@@ -22,12 +22,12 @@ func TestLinks(t *testing.T) {
 		"http://other.test/", "http://a.test/p/g.jpg", "http://a.test/p/h.mp4", "http://a.test/p/i.png", "http://base.test/dir/j%20k.png",
 	}
 	var got []string
-	links("http://a.test/p/index.html?q=/x", []byte(doc), func(u string) bool { got = append(got, u); return true })
+	Links("http://a.test/p/index.html?q=/x", []byte(doc), func(u string) bool { got = append(got, u); return true })
 	if !slices.Equal(got, want) {
 		t.Errorf("links\n%q, want\n%q", got, want)
 	}
 	got = nil
-	links("http://a.test/p/", []byte(doc), func(u string) bool { got = append(got, u); return len(got) < 2 })
+	Links("http://a.test/p/", []byte(doc), func(u string) bool { got = append(got, u); return len(got) < 2 })
 	if len(got) != 2 {
 		t.Errorf("%d links after enough", len(got))
 	}
@@ -37,7 +37,7 @@ func TestLinks(t *testing.T) {
 func FuzzLinks(f *testing.F) {
 	f.Add([]byte(`<img src="a"><style>@import url(b)`))
 	f.Fuzz(func(t *testing.T, b []byte) {
-		links("http://a.test/", b, func(u string) bool {
+		Links("http://a.test/", b, func(u string) bool {
 			if n, ok := weburl.Normal(u); !ok || n != u {
 				t.Errorf("%q is not in normal form: %q", u, n)
 			}

@@ -1,4 +1,6 @@
-package page
+// Package weblinks reads which URLs a page or a style sheet names as parts of
+// itself. It is shared by questions, and it must not know what was fetched.
+package weblinks
 
 import (
 	"bytes"
@@ -10,10 +12,10 @@ import (
 	"github.com/wiretale/wiretale/analyzers/weburl"
 )
 
-// links calls add for each URL that an HTML document shows a part of itself
+// Links calls add for each URL that an HTML document shows a part of itself
 // from, in its order, until add says that it is enough. Links to follow are
 // none of them.
-func links(base string, doc []byte, add func(url string) bool) {
+func Links(base string, doc []byte, add func(url string) bool) {
 	more := true
 	see := func(ref string) {
 		if u, ok := weburl.Resolve(base, ref); more && ok {
@@ -29,7 +31,7 @@ func links(base string, doc []byte, add func(url string) bool) {
 			return
 		case html.TextToken:
 			if style {
-				cssLinks(string(z.Text()), see)
+				CSS(string(z.Text()), see)
 			}
 		case html.EndTagToken:
 			style = false
@@ -119,7 +121,7 @@ func (t *tag) shows(see func(string)) {
 		see(t.background)
 	}
 	if t.style != "" {
-		cssLinks(t.style, see)
+		CSS(t.style, see)
 	}
 }
 
@@ -156,9 +158,9 @@ func candidates(set string, see func(string)) {
 	}
 }
 
-// cssLinks calls see for each url(…) and @import of a style sheet (CSS Syntax
+// CSS calls see for each url(…) and @import of a style sheet (CSS Syntax
 // section 4.3.6), outside comments, in its order.
-func cssLinks(css string, see func(string)) {
+func CSS(css string, see func(string)) {
 	for {
 		i := strings.IndexAny(css, "/uU@")
 		if i < 0 {
