@@ -1,0 +1,221 @@
+package ring
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+
+	"github.com/wiretale/wiretale/capture"
+	"github.com/wiretale/wiretale/events"
+)
+
+// together is how many bytes are given to the kernel at once, at least, between
+// flushes.
+const together = 128 << 10
+
+// file is what is needed of an *os.File.
+type file interface {
+	io.WriteCloser
+	Truncate(size int64) error
+	Seek(offset int64, whence int) (int64, error)
+}
+
+// opener is os.OpenFile.
+type opener func(name string, flag int) (file, error)
+
+// news is what the disk did.
+type news struct {
+	packets, bytes, dropped uint64
+	path                    string // of a file that was begun
+	err                     error
+}
+
+// condition is what can be done with the file.
+type condition int
+
+const (
+	writing condition = iota
+	// full: it is at its limit, and there was no way to begin the next one.
+	// That is not tried for each packet, but at the next flush.
+	full
+	// broken: what was cut at its end could not be taken away, so that nothing
+	// can follow. Packets are dropped until another file begins.
+	broken
+)
+
+// blocks are what is to be written next.
+type blocks []byte
+
+func (b *blocks) Write(p []byte) (int, error) {
+	*b = append(*b, p...)
+	return len(p), nil
+}
+
+// disk writes one file after the other.
+type disk struct {
+	c     *Config
+	open  opener
+	told  func(news)
+	files []string // of this run that are there, the oldest first
+
+	f         file
+	path      string
+	condition condition
+	enc       capture.Writer // into next
+	next      blocks         // whole after enc.Flush
+	pending   uint64         // packets in enc and next
+	size      int64          // with those
+	written   int64          // without
+	packets   uint64         // of the file, with pending
+	first     events.Time    // of these
+}
+
+// chunk writes a chunk of the queue.
+func (d *disk) chunk(c *chunk) {
+	if c.rotate {
+		// Nothing is at a limit: when it fails, the old file goes on.
+		if err := d.begin(c.at); err != nil {
+			d.told(news{err: err})
+		}
+	}
+	c.each(d.packet)
+}
+
+// packet writes one packet, into the next file if it is time for that.
+func (d *disk) packet(p capture.Packet) {
+	size := int64(blockSize(len(p.Data)))
+	if d.condition == writing && d.due(&p, size) {
+		if err := d.begin(p.Time); err != nil {
+			d.condition = full
+			d.told(news{err: err})
+		}
+	}
+	if d.condition != writing {
+		d.told(news{dropped: 1})
+		return
+	}
+	if err := d.enc.WritePacket(int(p.Iface), p); err != nil {
+		d.told(news{dropped: 1, err: fmt.Errorf("ring: %s: %w", d.path, err)})
+		return
+	}
+	if d.packets == 0 {
+		d.first = p.Time
+	}
+	d.packets++
+	d.pending++
+	d.size += size
+	if d.size-d.written >= together {
+		d.flush()
+	}
+}
+
+// due reports whether p, of size bytes, belongs to the next file.
+func (d *disk) due(p *capture.Packet, size int64) bool {
+	c := d.c
+	return d.packets > 0 &&
+		(c.MaxBytes > 0 && d.size+size > c.MaxBytes ||
+			c.MaxPackets > 0 && d.packets >= c.MaxPackets ||
+			c.MaxAge > 0 && p.Time.Std().Sub(d.first.Std()) >= c.MaxAge)
+}
+
+// flush gives all blocks to the file. Where the file does not take them all, it
+// is cut back to what it was.
+func (d *disk) flush() {
+	if d.pending == 0 {
+		return
+	}
+	err := d.enc.Flush()
+	if err == nil {
+		_, err = d.f.Write(d.next)
+	}
+	n := news{packets: d.pending, bytes: uint64(len(d.next))}
+	if err == nil {
+		d.written = d.size
+	} else {
+		n = news{dropped: d.pending, err: fmt.Errorf("ring: %w", err)}
+		d.packets -= d.pending
+		d.size = d.written
+		if d.f.Truncate(d.written) != nil || !d.back() {
+			d.condition = broken
+		}
+	}
+	d.next, d.pending = d.next[:0], 0
+	d.told(n)
+}
+
+// back goes to the end of what was written.
+func (d *disk) back() bool {
+	_, err := d.f.Seek(d.written, io.SeekStart)
+	return err == nil
+}
+
+// retry flushes, and tries again what failed before.
+func (d *disk) retry() {
+	d.flush()
+	if d.condition == full {
+		d.condition = writing
+	}
+}
+
+// end writes the rest and closes the file.
+func (d *disk) end() {
+	d.flush()
+	if err := d.f.Close(); err != nil {
+		d.told(news{err: fmt.Errorf("ring: %w", err)})
+	}
+}
+
+// begin ends the file, if there is one, and begins the next. When that fails,
+// the old one is left as it is, flushed.
+func (d *disk) begin(at events.Time) error {
+	if d.f != nil {
+		d.flush()
+	}
+	f, path, err := d.create(at)
+	if err != nil {
+		return fmt.Errorf("ring: %w", err)
+	}
+	var next blocks
+	enc := capture.NewPcapngWriter(&next, d.c.Info)
+	for _, i := range d.c.Interfaces {
+		if _, err := enc.AddInterface(i); err != nil {
+			return errors.Join(fmt.Errorf("ring: %s: %w", path, err), f.Close())
+		}
+	}
+	err = enc.Flush()
+	if err == nil {
+		_, err = f.Write(next)
+	}
+	if err != nil {
+		f.Close()
+		if path != d.c.Path { // that one may have been there before us
+			os.Remove(path)
+		}
+		return fmt.Errorf("ring: %w", err)
+	}
+	n := news{path: path, bytes: uint64(len(next))}
+	if d.f != nil {
+		n.err = d.f.Close()
+	}
+	size := int64(len(next))
+	d.f, d.path, d.condition, d.enc = f, path, writing, enc
+	d.size, d.written, d.packets, d.pending = size, size, 0, 0
+	d.next = next[:0]
+	d.enc = enc
+	d.told(n)
+	d.keep()
+	return nil
+}
+
+// keep deletes the oldest files.
+func (d *disk) keep() {
+	for d.c.Keep > 0 && len(d.files) > d.c.Keep {
+		old := d.files[0]
+		d.files = d.files[1:]
+		if err := os.Remove(old); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			d.told(news{err: fmt.Errorf("ring: %w", err)})
+		}
+	}
+}
