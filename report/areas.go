@@ -17,6 +17,13 @@ type areaLine struct {
 // areaLines are those of the sections, in the order of the areas; none where
 // all are of one area.
 func areaLines(sections []analyzers.Section) []areaLine {
+	if lines := allAreaLines(sections); len(lines) > 1 {
+		return lines
+	}
+	return nil
+}
+
+func allAreaLines(sections []analyzers.Section) []areaLine {
 	var lines []areaLine
 	for area := range analyzers.Areas {
 		l := areaLine{area: area}
@@ -39,20 +46,25 @@ func areaLines(sections []analyzers.Section) []areaLine {
 			lines = append(lines, l)
 		}
 	}
-	if len(lines) < 2 {
-		return nil
-	}
 	return lines
 }
 
 // verdict is the worst that was found in an area, and how often.
 func (l *areaLine) verdict() (string, style) {
-	for s := len(l.findings) - 1; s >= 0; s-- {
-		if n := l.findings[s]; n > 0 {
-			return strconv.Itoa(n) + " " + severities[s].name, severities[s].style
-		}
+	if s, n := l.worst(); n > 0 {
+		return strconv.Itoa(n) + " " + severities[s].name, severities[s].style
 	}
 	return "ok", green
+}
+
+// worst is the gravest severity that was found, and how often: 0 for nothing.
+func (l *areaLine) worst() (analyzers.Severity, int) {
+	for s := len(l.findings) - 1; s >= 0; s-- {
+		if n := l.findings[s]; n > 0 {
+			return analyzers.Severity(s), n
+		}
+	}
+	return 0, 0
 }
 
 // areas sets a line for each area.

@@ -1,0 +1,109 @@
+package screen
+
+import (
+	"strings"
+
+	"github.com/wiretale/wiretale/analyzers"
+	"github.com/wiretale/wiretale/report"
+)
+
+// label is how wide the names at the left are, with the space after them.
+const label = 15
+
+func labelled(name string) span {
+	return span{dim, name + strings.Repeat(" ", max(label-len(name), 1))}
+}
+
+// roomy is a height from which there are blank lines and a higher sparkline.
+const roomy = 20
+
+func (m *model) overview(c *canvas) {
+	s := &m.state
+	lines := 1
+	if c.height >= roomy {
+		lines = 3
+	}
+	drawn, top := spark(s.Rates, c.width-label-1, lines)
+	names := []string{"rate " + analyzers.RateText(s.ByteRate)}
+	if lines > 1 {
+		names = []string{"rate", analyzers.RateText(s.ByteRate), "most " + strings.ReplaceAll(analyzers.RateText(top), " ", "")}
+	}
+	for i, text := range drawn {
+		c.line(labelled(names[i]), span{green, text})
+	}
+	c.line(labelled("packets"), span{plain, analyzers.CountText(int64(s.Packets)) + ", " + perSecond(s.PacketRate) + ", " +
+		analyzers.BytesText(int64(s.Bytes)) + ", " + analyzers.CountOf(int64(s.Flows), "flow")})
+	m.drops(c)
+	if s.File != "" {
+		c.line(labelled("written to"), span{plain, s.File})
+	}
+
+	m.areas(c)
+	m.findings(c)
+}
+
+func perSecond(rate float64) string {
+	return analyzers.CountText(int64(rate+0.5)) + "/s"
+}
+
+// drops says what was lost: where anything was, no figure above is whole.
+func (m *model) drops(c *canvas) {
+	s := &m.state
+	if s.KernelDrops+s.QueueDrops == 0 {
+		c.line(labelled("drops"), span{plain, "none"})
+		return
+	}
+	var parts []string
+	if s.KernelDrops > 0 {
+		parts = append(parts, analyzers.CountText(int64(s.KernelDrops))+" by the kernel")
+	}
+	if s.QueueDrops > 0 {
+		parts = append(parts, analyzers.CountText(int64(s.QueueDrops))+" by us")
+	}
+	all := int64(s.Delivered + s.KernelDrops + s.QueueDrops)
+	c.line(labelled("drops"), span{red, strings.Join(parts, ", ") + " (" + analyzers.PercentText(int64(s.KernelDrops+s.QueueDrops), all) + ")"})
+}
+
+func (m *model) areas(c *canvas) {
+	lines := report.AreaLines(m.state.Sections)
+	if c.height >= roomy {
+		c.blank()
+	}
+	for i := range lines {
+		l := &lines[i]
+		st := green
+		if l.Found > 0 {
+			st = severityStyle(l.Severity)
+		}
+		c.line(span{bold, labelled(l.Area.String()).text}, span{st, l.Verdict + strings.Repeat(" ", max(9-len(l.Verdict), 1))}, span{plain, l.Text})
+	}
+}
+
+// findings are the worst, as many as there is room for.
+func (m *model) findings(c *canvas) {
+	found := report.Findings(m.state.Sections)
+	if len(found) == 0 {
+		return
+	}
+	if c.height >= roomy {
+		c.blank()
+	}
+	const severity = 6
+	for i := range found {
+		f := &found[i]
+		if c.room() == 1 && i < len(found)-1 {
+			c.line(span{dim, "… " + analyzers.CountOf(int64(len(found)-i), "more finding")})
+			return
+		}
+		name := report.SeverityName(f.Severity)
+		for j, text := range report.Wrap(report.Clean(f.Text), max(c.width-severity, 1)) {
+			if j > 0 && (c.room() == 1 && i < len(found)-1 || j > 1) {
+				break
+			}
+			if j > 0 {
+				name = ""
+			}
+			c.line(span{severityStyle(f.Severity), name + strings.Repeat(" ", severity-len(name))}, span{plain, text})
+		}
+	}
+}
