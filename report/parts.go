@@ -31,11 +31,6 @@ func Findings(sections []analyzers.Section) []analyzers.Finding { return finding
 // SeverityName is the word for s, as the report has it.
 func SeverityName(s analyzers.Severity) string { return severities[s].name }
 
-// Clean makes text from the wire safe to show: control characters, bytes that
-// are not UTF-8, and characters that change the direction of text are written
-// out, so that a capture cannot steer the terminal.
-func Clean(s string) string { return clean(s) }
-
 // Width is the number of columns of a terminal that s takes; s is clean.
 func Width(s string) int { return width(s) }
 

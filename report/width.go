@@ -141,6 +141,9 @@ func clean(s string) string {
 	return s
 }
 
+// Clean is text from the wire, safe to show on a terminal.
+func Clean(s string) string { return clean(s) }
+
 func cleaned(s string, from int) string {
 	const hex = "0123456789abcdef"
 	var b strings.Builder
