@@ -133,6 +133,13 @@ func wherefrom(e *events.Event) string {
 func (c *Coverage) notDecoded(s *Capture, names int) [][2]string {
 	var out [][2]string
 	add := func(label, text string) { out = append(out, [2]string{label, text}) }
+	for _, d := range s.Dropped {
+		text := count(d.Packets, "packet") + " " + d.By
+		if d.Advice != "" {
+			text += " (" + d.Advice + ")"
+		}
+		add("dropped", text)
+	}
 	if t := &c.encrypted; t.n > 0 {
 		add("encrypted", count(t.n, "flow")+", "+analyzers.BytesText(int64(t.bytes))+": "+t.top(names))
 	}

@@ -22,12 +22,22 @@ type Capture struct {
 
 	NotIP, Malformed, UnknownLink, Incomplete, CutBySnaplen uint64
 
+	// Dropped are packets that a live capture lost, by who lost them.
+	Dropped []Drop
+
 	Filtered uint64 // packets that the capture filter left out: in none of the other figures
 	Filter   string // that filter
 
 	Wall        time.Duration // how long the run took
 	Interrupted bool          // by the user: only a part was read
 	Extracted   string        // what was written besides; "" nothing
+}
+
+// Drop says how many packets were lost, and where.
+type Drop struct {
+	Packets uint64
+	By      string // "by the kernel"
+	Advice  string // what would help
 }
 
 // Options say how a report is set.

@@ -129,32 +129,10 @@ func (c *call) rows(p pipeline.Config, objects *objects) error {
 // report prints what a person reads, also of a run that did not come to its
 // end. all: also questions of which the capture has nothing.
 func (c *call) report(p pipeline.Config, objects *objects, full, all bool) error {
-	var cov report.Coverage
-	summaries := make([]analyzers.Summary, len(p.Questions))
-	byName := map[string]int{}
-	answered := make([]bool, len(summaries))
-	for i, q := range p.Questions {
-		summaries[i] = q.Summary()
-		byName[q.Name] = i
-	}
-	p.Rows = func(rows []analyzers.Row) error {
-		for i := range rows {
-			if cov.Row(&rows[i]) {
-				continue
-			}
-			k := byName[rows[i].Analysis]
-			summaries[k].Add(&rows[i])
-			answered[k] = true
-		}
-		return nil
-	}
+	found := newAnswers(p.Questions)
+	p.Rows = func(rows []analyzers.Row) error { found.rows(rows); return nil }
 	p.Want = report.CoverageKinds()
-	p.Events = func(evs []*events.Event) error {
-		for _, e := range evs {
-			cov.Event(e)
-		}
-		return nil
-	}
+	p.Events = func(evs []*events.Event) error { found.events(evs); return nil }
 	objects.watch(&p)
 	start := time.Now()
 	bar := c.progress(false)
@@ -166,19 +144,23 @@ func (c *call) report(p pipeline.Config, objects *objects, full, all bool) error
 	if err != nil && stats.Packets == 0 {
 		return err // nothing to tell of
 	}
-	var sections []analyzers.Section
-	for i, s := range summaries {
-		if !answered[i] && !all {
-			continue // the capture has nothing of the kind
-		}
-		section := s.Section(full)
-		section.Area = p.Questions[i].Area
-		sections = append(sections, section)
+	about := captured(&stats)
+	about.Name, about.Filter = captureName(p.Paths), p.Filter
+	about.Wall, about.Interrupted, about.Extracted = time.Since(start), errors.Is(err, context.Canceled), told
+	return errors.Join(err, c.text(&about, found, full, all))
+}
+
+// captured is what a report says of a run's figures.
+func captured(s *pipeline.Stats) report.Capture {
+	return report.Capture{
+		Packets: s.Packets, Bytes: s.Bytes, First: s.First, Last: s.Last,
+		NotIP: s.NotIP, Malformed: s.Malformed, UnknownLink: s.UnknownLink, Incomplete: s.Incomplete, CutBySnaplen: s.CutBySnaplen,
+		Filtered: s.Filtered,
 	}
-	return errors.Join(err, report.Text(c.stdout, &report.Capture{
-		Name: captureName(p.Paths), Packets: stats.Packets, Bytes: stats.Bytes, First: stats.First, Last: stats.Last,
-		NotIP: stats.NotIP, Malformed: stats.Malformed, UnknownLink: stats.UnknownLink, Incomplete: stats.Incomplete, CutBySnaplen: stats.CutBySnaplen,
-		Filtered: stats.Filtered, Filter: p.Filter,
-		Wall: time.Since(start), Interrupted: errors.Is(err, context.Canceled), Extracted: told,
-	}, &cov, sections, report.Options{Color: c.color(), Width: c.out.width, Height: max(c.out.height-1, 0), Full: full}))
+}
+
+// text prints the report.
+func (c *call) text(about *report.Capture, found *answers, full, all bool) error {
+	return report.Text(c.stdout, about, &found.coverage, found.sections(full, all),
+		report.Options{Color: c.color(), Width: c.out.width, Height: max(c.out.height-1, 0), Full: full})
 }

@@ -26,7 +26,7 @@ type command struct {
 }
 
 func commands() []*command {
-	return []*command{analyzeCommand(), decodeCommand(), compareCommand(), explainCommand(), replayCommand(), interfacesCommand(), schemaCommand(),
+	return []*command{analyzeCommand(), decodeCommand(), sniffCommand(), compareCommand(), explainCommand(), replayCommand(), interfacesCommand(), schemaCommand(),
 		protocolsCommand(), limitsCommand(), completionCommand(), versionCommand()}
 }
 
