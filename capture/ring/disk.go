@@ -6,6 +6,8 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"slices"
+	"time"
 
 	"github.com/wiretale/wiretale/capture"
 	"github.com/wiretale/wiretale/events"
@@ -64,7 +66,7 @@ type disk struct {
 	path      string
 	condition condition
 	enc       capture.Writer // into next
-	next      blocks         // whole after enc.Flush
+	next      *blocks        // whole after enc.Flush
 	pending   uint64         // packets in enc and next
 	size      int64          // with those
 	written   int64          // without
@@ -76,9 +78,7 @@ type disk struct {
 func (d *disk) chunk(c *chunk) {
 	if c.rotate {
 		// Nothing is at a limit: when it fails, the old file goes on.
-		if err := d.begin(c.at); err != nil {
-			d.told(news{err: err})
-		}
+		d.other(c.at)
 	}
 	c.each(d.packet)
 }
@@ -117,7 +117,7 @@ func (d *disk) due(p *capture.Packet, size int64) bool {
 	return d.packets > 0 &&
 		(c.MaxBytes > 0 && d.size+size > c.MaxBytes ||
 			c.MaxPackets > 0 && d.packets >= c.MaxPackets ||
-			c.MaxAge > 0 && p.Time.Std().Sub(d.first.Std()) >= c.MaxAge)
+			c.MaxAge > 0 && p.Time-d.first >= events.Time(c.MaxAge))
 }
 
 // flush gives all blocks to the file. Where the file does not take them all, it
@@ -128,9 +128,9 @@ func (d *disk) flush() {
 	}
 	err := d.enc.Flush()
 	if err == nil {
-		_, err = d.f.Write(d.next)
+		_, err = d.f.Write(*d.next)
 	}
-	n := news{packets: d.pending, bytes: uint64(len(d.next))}
+	n := news{packets: d.pending, bytes: uint64(len(*d.next))}
 	if err == nil {
 		d.written = d.size
 	} else {
@@ -141,7 +141,7 @@ func (d *disk) flush() {
 			d.condition = broken
 		}
 	}
-	d.next, d.pending = d.next[:0], 0
+	*d.next, d.pending = (*d.next)[:0], 0
 	d.told(n)
 }
 
@@ -154,8 +154,13 @@ func (d *disk) back() bool {
 // retry flushes, and tries again what failed before.
 func (d *disk) retry() {
 	d.flush()
-	if d.condition == full {
+	switch d.condition {
+	case full:
 		d.condition = writing
+	case broken:
+		if d.c.rotates() {
+			d.other(events.TimeOf(time.Now()))
+		}
 	}
 }
 
@@ -164,6 +169,13 @@ func (d *disk) end() {
 	d.flush()
 	if err := d.f.Close(); err != nil {
 		d.told(news{err: fmt.Errorf("ring: %w", err)})
+	}
+}
+
+// other begins another file; when that fails, it says so.
+func (d *disk) other(at events.Time) {
+	if err := d.begin(at); err != nil {
+		d.told(news{err: err})
 	}
 }
 
@@ -177,8 +189,8 @@ func (d *disk) begin(at events.Time) error {
 	if err != nil {
 		return fmt.Errorf("ring: %w", err)
 	}
-	var next blocks
-	enc := capture.NewPcapngWriter(&next, d.c.Info)
+	next := &blocks{}
+	enc := capture.NewPcapngWriter(next, d.c.Info)
 	for _, i := range d.c.Interfaces {
 		if _, err := enc.AddInterface(i); err != nil {
 			return errors.Join(fmt.Errorf("ring: %s: %w", path, err), f.Close())
@@ -186,7 +198,7 @@ func (d *disk) begin(at events.Time) error {
 	}
 	err = enc.Flush()
 	if err == nil {
-		_, err = f.Write(next)
+		_, err = f.Write(*next)
 	}
 	if err != nil {
 		f.Close()
@@ -195,22 +207,26 @@ func (d *disk) begin(at events.Time) error {
 		}
 		return fmt.Errorf("ring: %w", err)
 	}
-	n := news{path: path, bytes: uint64(len(next))}
+	size := int64(len(*next))
+	n := news{path: path, bytes: uint64(size)}
 	if d.f != nil {
-		n.err = d.f.Close()
+		if err := d.f.Close(); err != nil {
+			n.err = fmt.Errorf("ring: %w", err)
+		}
 	}
-	size := int64(len(next))
-	d.f, d.path, d.condition, d.enc = f, path, writing, enc
+	*next = (*next)[:0]
+	d.f, d.path, d.condition, d.enc, d.next = f, path, writing, enc, next
 	d.size, d.written, d.packets, d.pending = size, size, 0, 0
-	d.next = next[:0]
-	d.enc = enc
 	d.told(n)
-	d.keep()
+	d.keep(path)
 	return nil
 }
 
-// keep deletes the oldest files.
-func (d *disk) keep() {
+// keep adds a file that was made to those of the run, and deletes the oldest.
+// Where one of that name was before, somebody moved it away.
+func (d *disk) keep(path string) {
+	d.files = slices.DeleteFunc(d.files, func(f string) bool { return f == path })
+	d.files = append(d.files, path)
 	for d.c.Keep > 0 && len(d.files) > d.c.Keep {
 		old := d.files[0]
 		d.files = d.files[1:]

@@ -6,7 +6,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 
 	"github.com/wiretale/wiretale/events"
@@ -26,7 +25,7 @@ func name(path string, at events.Time, n int) string {
 	return s + ext
 }
 
-// create makes the next file and puts it among those of the run.
+// create makes the next file, empty.
 func (d *disk) create(at events.Time) (file, string, error) {
 	const new = os.O_WRONLY | os.O_CREATE | os.O_EXCL
 	if !d.c.rotates() {
@@ -36,7 +35,6 @@ func (d *disk) create(at events.Time) (file, string, error) {
 		}
 		f, err := d.open(d.c.Path, flag)
 		if err == nil || !errors.Is(err, fs.ErrExist) {
-			d.has(d.c.Path, err)
 			return f, d.c.Path, err
 		}
 	}
@@ -44,17 +42,7 @@ func (d *disk) create(at events.Time) (file, string, error) {
 		path := name(d.c.Path, at, n)
 		f, err := d.open(path, new)
 		if err == nil || !errors.Is(err, fs.ErrExist) || n == names {
-			d.has(path, err)
 			return f, path, err
 		}
-	}
-}
-
-// has adds a file that was made to those of the run. Where one of that name was
-// before, it is gone: somebody moved it away.
-func (d *disk) has(path string, err error) {
-	if err == nil {
-		d.files = slices.DeleteFunc(d.files, func(f string) bool { return f == path })
-		d.files = append(d.files, path)
 	}
 }

@@ -46,7 +46,7 @@ func blockSize(n int) int { return 32 + (n+3)&^3 }
 func (q *queue) put(p *capture.Packet, snaplen uint32) bool {
 	data := p.Data
 	if snaplen > 0 {
-		data = data[:min(len(data), int(snaplen))]
+		data = data[:min(uint32(len(data)), snaplen)]
 	}
 	cost := blockSize(len(data))
 	if q.closed || cost > q.limit-q.waiting {

@@ -13,6 +13,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"sync"
 	"time"
 
@@ -50,7 +51,7 @@ type Config struct {
 	Keep int
 
 	// Queue is how many bytes may wait to be written, counted as they will be
-	// in the file. The memory used is about that and 1 MiB. 0: 64 MiB.
+	// in the file. The memory used is about that and 2 MiB. 0: 64 MiB.
 	Queue int
 	// Flush is how often what was written is given to the file. 0: 1 s.
 	Flush time.Duration
@@ -66,6 +67,7 @@ func (c *Config) check() error {
 	case c.MaxBytes < 0 || c.MaxAge < 0 || c.Keep < 0 || c.Queue < 0 || c.Flush < 0:
 		return fmt.Errorf("ring: %s: a limit below 0", c.Path)
 	}
+	c.Interfaces = slices.Clone(c.Interfaces)
 	if c.Queue == 0 {
 		c.Queue = defaultQueue
 	}
