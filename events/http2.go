@@ -36,6 +36,29 @@ type HTTP2Frame struct {
 	ConnectionWindow int64 `json:"-"`
 	StreamWindow     int64 `json:"-"`
 	WindowsKnown     bool  `json:"-"`
+
+	// HPACK is how the header block that this frame ends was written; nil
+	// where none ends, or where not all of it could be read.
+	HPACK *HPACKBlock `json:"-"`
+}
+
+// HPACKBlock counts what stands in one header block (RFC 7541).
+type HPACKBlock struct {
+	Encoded int // bytes of the block
+	Decoded int // bytes of names and values, as sent
+
+	Fields int
+	// Each field is one of these. A name alone is found in a table, or stands
+	// there as a literal.
+	Static, Dynamic         int // whole fields found in a table (section 6.1)
+	StaticName, DynamicName int // names alone (section 6.2)
+	Literal                 int
+
+	Inserted int // fields that went into the dynamic table (section 6.2.1)
+	Never    int // that no one may put into a table (section 6.2.3)
+	Evicted  int // entries that left the table (section 4.4)
+	Table    int // bytes of the dynamic table after the block (section 4.1)
+	TableMax int // that it may have (section 4.3)
 }
 
 // HTTP2Setting is one parameter of a SETTINGS frame: its name (or 0xN) and

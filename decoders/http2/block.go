@@ -79,6 +79,10 @@ func (k *call) fragment(p []byte) {
 		r, err = k.decode(p)
 	}
 	e.Undecodable = h.lost || err != nil || r.missing
+	if !e.Undecodable && !k.fields.over && k.env.Want.Has(events.KindHTTP2Frame) {
+		count := r.count
+		e.HPACK = &count
+	}
 	k.tell(d, e, r.missing || h.torn)
 	switch {
 	case fault != "":

@@ -4,6 +4,8 @@ import (
 	"errors"
 
 	"golang.org/x/net/http2/hpack"
+
+	"github.com/wiretale/wiretale/events"
 )
 
 // What makes a header block break RFC 7541: the connection's HPACK state
@@ -91,6 +93,7 @@ type representation struct {
 	name    literal
 	value   literal
 	indexed bool // the field goes into the dynamic table
+	never   bool // nor into any other (section 6.2.3)
 }
 
 type repKind uint8
@@ -113,6 +116,8 @@ func next(b []byte) (r representation, used int, err error) {
 		prefix, r.indexed = 6, true
 	case c&0x20 != 0:
 		r.kind, prefix = repUpdate, 5
+	default:
+		r.never = c&0x10 != 0
 	}
 	r.index, used, err = integer(b, prefix)
 	if err != nil || r.kind != repLiteral {
@@ -161,11 +166,20 @@ type reading struct {
 	over bool
 	// late and large are violations that can be lived with.
 	late, large bool
+
+	// count is complete where nothing is missing and nothing was left out.
+	count events.HPACKBlock
 }
 
 // run decodes block. After an error the table is out of step.
 func (r *reading) run(block []byte) error {
 	fields := false
+	r.count.Encoded = len(block)
+	evicted := r.t.evicted
+	defer func() {
+		r.count.Evicted = r.t.evicted - evicted
+		r.count.Table, r.count.TableMax = r.t.size, r.t.max
+	}()
 	for len(block) > 0 {
 		p, used, err := next(block)
 		if err != nil {
@@ -198,9 +212,11 @@ func (r *reading) one(p *representation) error {
 			of = nil
 		}
 	}
+	r.tally(p)
 	if p.kind == repIndexed {
 		if of != nil {
 			r.to.add(of.name, of.value)
+			r.count.Decoded += of.size - entryOverhead
 		}
 		return nil
 	}
@@ -219,7 +235,7 @@ func (r *reading) one(p *representation) error {
 	if err := scratch.add(p.value); err != nil {
 		return err
 	}
-	e := entry{size: len(*scratch) + 32, unknown: unknown}
+	e := entry{size: len(*scratch) + entryOverhead, unknown: unknown}
 	if !unknown {
 		both := string(*scratch)
 		e.name = both[:n]
@@ -228,10 +244,36 @@ func (r *reading) one(p *representation) error {
 			e.size += len(e.name)
 		}
 		e.value = r.to.show(e.name, both[n:])
+		r.count.Decoded += e.size - entryOverhead
 		r.to.add(e.name, e.value)
 	}
 	if p.indexed {
 		r.t.add(e)
 	}
 	return nil
+}
+
+// tally counts which kind of field p is.
+func (r *reading) tally(p *representation) {
+	c := &r.count
+	c.Fields++
+	static := p.index < len(staticTable)
+	switch {
+	case p.kind == repIndexed && static:
+		c.Static++
+	case p.kind == repIndexed:
+		c.Dynamic++
+	case p.index == 0:
+		c.Literal++
+	case static:
+		c.StaticName++
+	default:
+		c.DynamicName++
+	}
+	if p.indexed {
+		c.Inserted++
+	}
+	if p.never {
+		c.Never++
+	}
 }

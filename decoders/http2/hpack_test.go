@@ -173,3 +173,42 @@ func TestLostBlocks(t *testing.T) {
 		t.Errorf("%d read, %d undecodable", read, undecodable)
 	}
 }
+
+// The requests of RFC 7541 appendix C.3, and responses of C.5 with a table of
+// 256 bytes: what stands there is counted by hand.
+func TestCount(t *testing.T) {
+	for _, c := range []struct {
+		max    int
+		blocks []string
+		want   []events.HPACKBlock
+	}{
+		{4096, []string{
+			"8286 8441 0f77 7777 2e65 7861 6d70 6c65 2e63 6f6d",
+			"8286 84be 5808 6e6f 2d63 6163 6865",
+			"8287 85bf 400a 6375 7374 6f6d 2d6b 6579 0c63 7573 746f 6d2d 7661 6c75 65",
+		}, []events.HPACKBlock{
+			{Encoded: 20, Decoded: 10 + 11 + 6 + 25, Fields: 4, Static: 3, StaticName: 1, Inserted: 1, Table: 57, TableMax: 4096},
+			{Encoded: 14, Decoded: 10 + 11 + 6 + 25 + 21, Fields: 5, Static: 3, Dynamic: 1, StaticName: 1, Inserted: 1, Table: 110, TableMax: 4096},
+			{Encoded: 29, Decoded: 10 + 12 + 16 + 25 + 22, Fields: 5, Static: 3, Dynamic: 1, Literal: 1, Inserted: 1, Table: 164, TableMax: 4096},
+		}},
+		{256, []string{
+			"4803 3330 3258 0770 7269 7661 7465 611d 4d6f 6e2c 2032 3120 4f63 7420 3230 3133 2032 303a 3133 3a32 3120 474d 546e 1768 7474 7073 3a2f 2f77 7777 2e65 7861 6d70 6c65 2e63 6f6d",
+			"4803 3330 37c1 c0bf",
+		}, []events.HPACKBlock{
+			{Encoded: 70, Decoded: 10 + 20 + 33 + 31, Fields: 4, StaticName: 4, Inserted: 4, Table: 222, TableMax: 256},
+			{Encoded: 8, Decoded: 10 + 20 + 33 + 31, Fields: 4, Dynamic: 3, StaticName: 1, Inserted: 1, Evicted: 1, Table: 222, TableMax: 256},
+		}},
+		// A literal that is never indexed.
+		{4096, []string{"1008 7061 7373 776f 7264 0673 6563 7265 74"}, []events.HPACKBlock{
+			{Encoded: 17, Decoded: 14, Fields: 1, Literal: 1, Never: 1, TableMax: 4096},
+		}},
+	} {
+		tab := &table{max: c.max, bound: 1 << 20}
+		for i, b := range c.blocks {
+			r, _ := newReading(roomy(), tab)
+			if err := r.run([]byte(bytesOf(b))); err != nil || r.count != c.want[i] {
+				t.Errorf("block %d: %v\n%+v, want\n%+v", i, err, r.count, c.want[i])
+			}
+		}
+	}
+}

@@ -11,6 +11,9 @@ type entry struct {
 	unknown bool
 }
 
+// entryOverhead is what an entry counts for beside its name and value.
+const entryOverhead = 32
+
 // staticTable is RFC 7541 appendix A, from index 1 on.
 var staticTable = func() (t [62]entry) {
 	for i := 1; i < len(t); i++ {
@@ -32,6 +35,8 @@ type table struct {
 	size  int
 	max   int // as the encoder set it, within bound
 	bound int // the limit http2-table
+	// evicted counts entries that no longer fitted.
+	evicted int
 	// short: the encoder may hold older entries than are here.
 	short bool
 }
@@ -73,6 +78,7 @@ func (t *table) evict(max int) {
 		t.size -= t.list[t.first].size
 		t.list[t.first] = entry{}
 		t.first++
+		t.evicted++
 	}
 }
 
