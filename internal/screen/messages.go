@@ -27,6 +27,7 @@ type list struct {
 	// chosen is the selected message where held is set; else it is the newest,
 	// whichever that is.
 	chosen Message
+	later  int // messages like it that came after it
 	held   bool
 }
 
@@ -42,22 +43,24 @@ func (l *list) has(x *Message) bool {
 // where it has gone, that of the first that came after it. -1: there is none.
 func (m *model) visible() (shown []*Message, at int) {
 	l := &m.list
-	at = -1
 	for i := range m.state.Messages {
-		x := &m.state.Messages[i]
-		if !l.has(x) {
-			continue
-		}
-		shown = append(shown, x)
-		if !l.held {
-			continue
-		}
-		if at < 0 && x.Frame >= l.chosen.Frame || *x == l.chosen {
-			at = len(shown) - 1
+		if x := &m.state.Messages[i]; l.has(x) {
+			shown = append(shown, x)
 		}
 	}
-	if at < 0 {
-		at = len(shown) - 1
+	at = len(shown) - 1
+	if !l.held {
+		return shown, at
+	}
+	later := l.later
+	for i := at; i >= 0 && shown[i].Frame >= l.chosen.Frame; i-- {
+		at = i
+		if *shown[i] == l.chosen {
+			if later == 0 {
+				break
+			}
+			later--
+		}
 	}
 	return shown, at
 }
@@ -68,7 +71,18 @@ func (m *model) choose(shown []*Message, at int) {
 		return
 	}
 	at = min(max(at, 0), len(shown)-1)
-	m.list.chosen, m.list.held = *shown[at], at < len(shown)-1
+	m.list.hold(shown, at)
+	m.list.held = at < len(shown)-1
+}
+
+// hold selects the message at a place, whatever comes after it.
+func (l *list) hold(shown []*Message, at int) {
+	l.chosen, l.later, l.held = *shown[at], 0, true
+	for _, x := range shown[at+1:] {
+		if *x == l.chosen {
+			l.later++
+		}
+	}
 }
 
 func (m *model) messagesKey(key string) {
@@ -92,12 +106,13 @@ func (m *model) messagesKey(key string) {
 		if l.show != everything {
 			l.show = everything
 		} else if at >= 0 {
-			m.limit(following, shown[at])
+			l.limit(following, shown[at])
 			l.held = false
 		}
 	case "enter":
 		if at >= 0 && l.show != conversation {
-			m.limit(conversation, shown[at])
+			l.hold(shown, at)
+			l.limit(conversation, shown[at])
 		}
 	case "esc":
 		if l.show != everything {
@@ -109,10 +124,8 @@ func (m *model) messagesKey(key string) {
 }
 
 // limit shows the stream of x only.
-func (m *model) limit(to shown, x *Message) {
-	l := &m.list
+func (l *list) limit(to shown, x *Message) {
 	l.show, l.transport, l.stream = to, x.Transport, x.Stream
-	l.chosen, l.held = *x, true
 }
 
 func (m *model) messages(c *canvas) {

@@ -1,13 +1,13 @@
 package screen
 
 import (
+	"fmt"
 	"strings"
 	"time"
 
 	tea "github.com/charmbracelet/bubbletea"
 
 	"github.com/wiretale/wiretale/analyzers"
-	"github.com/wiretale/wiretale/events"
 )
 
 // view is what fills the screen.
@@ -117,7 +117,7 @@ func (m *model) header(c *canvas) {
 	s := &m.state
 	spans := []span{{bold, "wiretale"}, {plain, "  " + s.Interface}}
 	if !s.Started.IsZero() {
-		spans = append(spans, span{plain, "  " + analyzers.DurationText(events.Duration(s.Now.Sub(s.Started).Truncate(time.Second)))})
+		spans = append(spans, span{plain, "  " + clock(s.Now.Sub(s.Started))})
 	}
 	if m.paused {
 		spans = append(spans, span{yellow, "  paused"})
@@ -136,4 +136,10 @@ func (m *model) header(c *canvas) {
 		tabs = append(tabs, span{st, text}, span{plain, " "})
 	}
 	c.line(tabs...)
+}
+
+// clock is d as hours, minutes and seconds.
+func clock(d time.Duration) string {
+	s := int64(max(d, 0) / time.Second)
+	return fmt.Sprintf("%d:%02d:%02d", s/3600, s/60%60, s%60)
 }

@@ -11,7 +11,7 @@ import (
 const label = 15
 
 func labelled(name string) span {
-	return span{dim, name + strings.Repeat(" ", max(label-len(name), 1))}
+	return span{dim, name + strings.Repeat(" ", max(label-report.Width(name), 1))}
 }
 
 // roomy is a height from which there are blank lines and a higher sparkline.

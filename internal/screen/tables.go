@@ -109,6 +109,7 @@ func (m *model) rows(c *canvas, s *analyzers.Section) {
 	}
 	body := c.room() - 2 // the names of the columns, and how many more
 	top := min(m.table.top, max(len(rows)-body, 0))
+	m.table.top = top // keys go on from what is seen
 	last := min(top+max(body, 0), len(rows))
 	// All rows are set, so that scrolling does not move the columns.
 	var b bytes.Buffer
