@@ -117,7 +117,7 @@ was dropped, is made up. To make them again:
 		{"2: the newest messages, the fourth last selected", visit, 100, 20, []string{"2", "up", "up", "up"}},
 		{"2 f: the selected message's stream", visit, 100, 14, []string{"2", "home", "down", "down", "down", "down", "f"}},
 		{"2 enter: a conversation", visit, 100, 24, []string{"2", "home", "down", "down", "down", "down", "enter"}},
-		{"/: a filter while it is typed", visit, 100, 16, []string{"/", ".jpg"}},
+		{"/: a filter while it is typed", visit, 100, 16, []string{"/", "cdn"}},
 		{"2: on the smallest terminal, paused", dns, 40, 12, []string{" ", "2"}},
 		{"3: a question's table", dns, 100, 20, []string{"3", "tab"}},
 		{"3 s: sorted by the second column", dropping, 100, 20, []string{"3", "s", "s"}},

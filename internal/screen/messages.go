@@ -132,20 +132,24 @@ func (m *model) messages(c *canvas) {
 	shown, at := m.visible()
 	m.messagesHead(c, len(shown))
 	if len(shown) == 0 {
-		c.line(span{dim, "none yet"})
+		text := "none yet"
+		if len(m.state.Messages) > 0 {
+			text = "none such among the newest " + analyzers.CountText(int64(len(m.state.Messages)))
+		}
+		c.line(span{dim, text})
 		return
 	}
 	// Lines of the messages around the selected one, until the body is full.
-	first, last, used := at, at, len(m.lines(shown[at], c.width))
+	first, last, used := at, at, len(m.lines(shown[at], c.width, true))
 	for {
 		before := used
 		if first > 0 {
-			if n := len(m.lines(shown[first-1], c.width)); used+n <= c.room() {
+			if n := len(m.lines(shown[first-1], c.width, false)); used+n <= c.room() {
 				first, used = first-1, used+n
 			}
 		}
 		if last < len(shown)-1 {
-			if n := len(m.lines(shown[last+1], c.width)); used+n <= c.room() {
+			if n := len(m.lines(shown[last+1], c.width, false)); used+n <= c.room() {
 				last, used = last+1, used+n
 			}
 		}
@@ -158,7 +162,7 @@ func (m *model) messages(c *canvas) {
 		if i == at {
 			mark, st = "> ", bold
 		}
-		for j, text := range m.lines(shown[i], c.width) {
+		for j, text := range m.lines(shown[i], c.width, i == at) {
 			if j > 0 {
 				mark = "    "
 			}
@@ -167,19 +171,29 @@ func (m *model) messages(c *canvas) {
 	}
 }
 
-// maxWrapped is how many lines of a conversation a message takes at most.
-const maxWrapped = 8
+// How many lines a message takes at most: in a conversation, and where it is
+// the selected one of a list.
+const (
+	maxWrapped  = 8
+	maxSelected = 3
+)
 
-// lines are those of a message: one, but in a conversation all of its text.
-func (m *model) lines(x *Message, width int) []string {
+// lines are those of a message: one, but of the selected one and in a
+// conversation all of its text.
+func (m *model) lines(x *Message, width int, selected bool) []string {
 	text := report.Clean(x.Text)
-	if m.list.show != conversation {
+	most := maxSelected
+	switch {
+	case m.list.show == conversation:
+		most = maxWrapped
+	case !selected:
 		return []string{text}
 	}
-	lines := report.Wrap(text, max(width-4, 1))
-	if len(lines) > maxWrapped {
-		lines = lines[:maxWrapped]
-		lines[maxWrapped-1] = report.Truncate(lines[maxWrapped-1]+" "+strings.Repeat(".", width), max(width-4, 1))
+	room := max(width-4, 1)
+	lines := report.Wrap(text, room)
+	if len(lines) > most {
+		lines = lines[:most]
+		lines[most-1] = report.Truncate(lines[most-1], room-1) + "…"
 	}
 	return lines
 }

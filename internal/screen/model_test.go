@@ -292,12 +292,26 @@ func TestFollowAndConversation(t *testing.T) {
 
 func TestConversationHasTheWholeText(t *testing.T) {
 	s := made()
-	s.Messages = []Message{{Frame: 1, Transport: "tcp", Text: strings.Repeat("word ", 30) + "end"}}
+	s.Messages = []Message{{Frame: 1, Transport: "tcp", Text: strings.Repeat("word ", 30) + "end"}, {Frame: 2, Transport: "tcp", Text: "short"}}
 	m := on(60, 24, s)
 	press(m, "2")
 	hasNot(t, m, "end")
 	press(m, "enter")
 	has(t, m, "end")
+}
+
+// Of the selected one, more is seen than of the others.
+func TestSelectedIsWrapped(t *testing.T) {
+	s := made()
+	s.Messages = []Message{{Frame: 1, Text: strings.Repeat("word ", 20) + "end"}, {Frame: 2, Text: strings.Repeat("more ", 90) + "end"}}
+	m := on(60, 12, s)
+	press(m, "2", "up")
+	has(t, m, "end")
+	press(m, "down")
+	hasNot(t, m, "end")
+	if n := strings.Count(m.View(), "\n    more"); n != maxSelected-1 {
+		t.Errorf("%d lines more:\n%s", n, m.View())
+	}
 }
 
 // The selected message stays where it is while others come and the oldest go.

@@ -26,7 +26,7 @@ func (m *model) overview(c *canvas) {
 	drawn, top := spark(s.Rates, c.width-label-1, lines)
 	names := []string{"rate " + analyzers.RateText(s.ByteRate)}
 	if lines > 1 {
-		names = []string{"rate", analyzers.RateText(s.ByteRate), "most " + strings.ReplaceAll(analyzers.RateText(top), " ", "")}
+		names = []string{"rate", analyzers.RateText(s.ByteRate), "most " + analyzers.RateText(top)}
 	}
 	for i, text := range drawn {
 		c.line(labelled(names[i]), span{green, text})
