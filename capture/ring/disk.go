@@ -24,9 +24,6 @@ type file interface {
 	Seek(offset int64, whence int) (int64, error)
 }
 
-// opener is os.OpenFile.
-type opener func(name string, flag int) (file, error)
-
 // news is what the disk did.
 type news struct {
 	packets, bytes, dropped uint64
@@ -57,10 +54,10 @@ func (b *blocks) Write(p []byte) (int, error) {
 
 // disk writes one file after the other.
 type disk struct {
-	c     *Config
-	open  opener
-	told  func(news)
-	files []string // of this run that are there, the oldest first
+	c      *Config
+	create creator
+	told   func(news)
+	files  []string // of this run that are there, the oldest first
 
 	f         file
 	path      string
@@ -185,26 +182,18 @@ func (d *disk) begin(at events.Time) error {
 	if d.f != nil {
 		d.flush()
 	}
-	f, path, err := d.create(at)
-	if err != nil {
-		return fmt.Errorf("ring: %w", err)
-	}
 	next := &blocks{}
 	enc := capture.NewPcapngWriter(next, d.c.Info)
 	for _, i := range d.c.Interfaces {
 		if _, err := enc.AddInterface(i); err != nil {
-			return errors.Join(fmt.Errorf("ring: %s: %w", path, err), f.Close())
+			return fmt.Errorf("ring: %s: %w", d.c.Path, err)
 		}
 	}
-	err = enc.Flush()
-	if err == nil {
-		_, err = f.Write(*next)
+	if err := enc.Flush(); err != nil {
+		return fmt.Errorf("ring: %s: %w", d.c.Path, err)
 	}
+	f, path, err := d.another(at, *next)
 	if err != nil {
-		f.Close()
-		if path != d.c.Path { // that one may have been there before us
-			os.Remove(path)
-		}
 		return fmt.Errorf("ring: %w", err)
 	}
 	size := int64(len(*next))

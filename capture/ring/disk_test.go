@@ -35,6 +35,10 @@ type flakyFile struct {
 
 func (d *flaky) set(f func()) { d.mu.Lock(); f(); d.mu.Unlock() }
 
+func (d *flaky) create(name string, head []byte, how mode) (file, error) {
+	return inSteps(d.open, name, head, how)
+}
+
 func (d *flaky) open(name string, flag int) (file, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -82,7 +86,7 @@ func (f flakyFile) Truncate(size int64) error {
 func on(t *testing.T, d *flaky, c Config) *Writer {
 	t.Helper()
 	c.Interfaces = ether
-	w, err := start(c, d.open)
+	w, err := start(c, d.create)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -297,7 +301,7 @@ func TestNoNextFile(t *testing.T) {
 func TestNoHead(t *testing.T) {
 	dir := t.TempDir()
 	d := &flaky{room: 20}
-	if _, err := start(Config{Path: filepath.Join(dir, "a.pcapng"), Interfaces: ether, MaxPackets: 4}, d.open); !errors.Is(err, syscall.ENOSPC) {
+	if _, err := start(Config{Path: filepath.Join(dir, "a.pcapng"), Interfaces: ether, MaxPackets: 4}, d.create); !errors.Is(err, syscall.ENOSPC) {
 		t.Error(err)
 	}
 	if f := glob(t, dir); len(f) > 0 {

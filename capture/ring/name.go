@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 	"path/filepath"
 	"strings"
 
@@ -25,23 +24,22 @@ func name(path string, at events.Time, n int) string {
 	return s + ext
 }
 
-// create makes the next file, empty.
-func (d *disk) create(at events.Time) (file, string, error) {
-	const new = os.O_WRONLY | os.O_CREATE | os.O_EXCL
-	if !d.c.rotates() {
-		flag := new
+// another makes the next file, with its head.
+func (d *disk) another(at events.Time, head []byte) (file, string, error) {
+	if path := d.c.Path; !d.c.rotates() {
+		how := asNew
 		if d.f == nil {
-			flag = os.O_WRONLY | os.O_CREATE | os.O_TRUNC
+			how = overwriting
 		}
-		f, err := d.open(d.c.Path, flag)
-		if err == nil || !errors.Is(err, fs.ErrExist) {
-			return f, d.c.Path, err
+		f, err := d.create(path, head, how)
+		if !errors.Is(err, fs.ErrExist) {
+			return f, path, err
 		}
 	}
 	for n := 1; ; n++ {
 		path := name(d.c.Path, at, n)
-		f, err := d.open(path, new)
-		if err == nil || !errors.Is(err, fs.ErrExist) || n == names {
+		f, err := d.create(path, head, asNew)
+		if !errors.Is(err, fs.ErrExist) || n == names {
 			return f, path, err
 		}
 	}

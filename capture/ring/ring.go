@@ -5,14 +5,14 @@
 //
 // Only whole blocks are given to the kernel, at each flush and whenever 128 KiB
 // are together. So a process that is killed leaves files that read to the last
-// flush, at worst with a last block that is cut, or a newest file that is still
-// empty.
+// flush, at worst with a last block that is cut. A file appears with its head in
+// it, on Linux; where the system or the disk has no way to do that, the newest
+// may be empty.
 package ring
 
 import (
 	"errors"
 	"fmt"
-	"os"
 	"slices"
 	"sync"
 	"time"
@@ -111,14 +111,14 @@ type Writer struct {
 
 // Open creates the first file, with its head, and starts to write. The error
 // names the file and the cause.
-func Open(c Config) (*Writer, error) { return start(c, openFile) }
+func Open(c Config) (*Writer, error) { return start(c, create) }
 
-func start(c Config, open opener) (*Writer, error) {
+func start(c Config, create creator) (*Writer, error) {
 	if err := c.check(); err != nil {
 		return nil, err
 	}
 	w := &Writer{c: c, wake: make(chan struct{}, 1), done: make(chan struct{}), q: newQueue(c.Queue)}
-	w.disk = disk{c: &w.c, open: open, told: w.told}
+	w.disk = disk{c: &w.c, create: create, told: w.told}
 	if err := w.disk.begin(events.TimeOf(time.Now())); err != nil {
 		return nil, err
 	}
@@ -239,10 +239,4 @@ func (w *Writer) run() {
 		}
 	}
 	w.disk.end()
-}
-
-// openFile opens a file of the real disk. Packets hold what people say, so that
-// they are for their owner only.
-func openFile(name string, flag int) (file, error) {
-	return os.OpenFile(name, flag, 0o600)
 }
