@@ -89,6 +89,17 @@ func (c *canvas) blank() {
 	}
 }
 
+// firstLines are the first n of lines, each of at most columns; the last ends
+// in "…" where there are more.
+func firstLines(lines []string, n, columns int) []string {
+	if len(lines) <= n {
+		return lines
+	}
+	lines = lines[:n]
+	lines[n-1] = report.Truncate(lines[n-1]+" …", columns)
+	return lines
+}
+
 // bottom puts a line at the foot of the canvas.
 func (c *canvas) bottom(spans ...span) {
 	for c.room() > 1 {

@@ -190,12 +190,7 @@ func (m *model) lines(x *Message, width int, selected bool) []string {
 		return []string{text}
 	}
 	room := max(width-4, 1)
-	lines := report.Wrap(text, room)
-	if len(lines) > most {
-		lines = lines[:most]
-		lines[most-1] = report.Truncate(lines[most-1], room-1) + "…"
-	}
-	return lines
+	return firstLines(report.Wrap(text, room), most, room)
 }
 
 // messagesHead says which messages are shown.

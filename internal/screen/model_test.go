@@ -188,6 +188,22 @@ func TestOverview(t *testing.T) {
 	hasNot(t, m, "dropped", string(red)+"0")
 }
 
+// What does not fit is told: a finding that is cut, those that are left out.
+func TestFindingsThatDoNotFit(t *testing.T) {
+	s := made()
+	s.Sections[0].Findings = nil
+	for i := range 9 {
+		s.Sections[0].Findings = append(s.Sections[0].Findings, analyzers.Finding{Severity: analyzers.Bad, Text: fmt.Sprint("no", i, strings.Repeat(" word", 60))})
+	}
+	m := on(60, 20, s)
+	has(t, m, "no0", "no1", "wor…", "6 more findings")
+	hasNot(t, m, "no8", "……")
+	fits(t, m)
+	m = on(60, 60, s)
+	has(t, m, "no0", "no8", "a remark")
+	hasNot(t, m, "more finding")
+}
+
 func TestSpark(t *testing.T) {
 	for _, c := range []struct {
 		values       []float64

@@ -89,6 +89,7 @@ func (m *model) findings(c *canvas) {
 		c.blank()
 	}
 	const severity = 6
+	most := max(c.room()/len(found), 2) // lines of each
 	for i := range found {
 		f := &found[i]
 		if c.room() == 1 && i < len(found)-1 {
@@ -96,10 +97,13 @@ func (m *model) findings(c *canvas) {
 			return
 		}
 		name := report.SeverityName(f.Severity)
-		for j, text := range report.Wrap(report.Clean(f.Text), max(c.width-severity, 1)) {
-			if j > 0 && (c.room() == 1 && i < len(found)-1 || j > 1) {
-				break
-			}
+		room := max(c.width-severity, 1)
+		lines := report.Wrap(report.Clean(f.Text), room)
+		keep := most
+		if i < len(found)-1 {
+			keep = max(min(most, c.room()-1), 1) // a line says how many more there are
+		}
+		for j, text := range firstLines(lines, keep, room) {
 			if j > 0 {
 				name = ""
 			}

@@ -57,7 +57,7 @@ func (m *model) tablesKey(key string) {
 		turn(-1)
 	case "s":
 		t.title, t.top = s.Title, 0
-		if t.sorted++; t.sorted >= len(s.Columns) {
+		if t.sorted++; t.sorted >= len(s.Columns) || len(s.Rows) == 0 {
 			t.sorted = unsorted
 		}
 	case "up", "k":
