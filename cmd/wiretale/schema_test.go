@@ -276,6 +276,9 @@ func (v *validator) one(line string) error {
 }
 
 func TestMain(m *testing.M) {
+	if os.Getenv(asProgram) != "" {
+		main()
+	}
 	os.Unsetenv("NO_COLOR")
 	os.Exit(m.Run())
 }

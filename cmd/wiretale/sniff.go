@@ -138,6 +138,11 @@ func (s *sniffer) run() error {
 	if p.Questions, err = questions(split(s.only)); err != nil {
 		return err
 	}
+	// Before there is a file that somebody may want another one after.
+	hangups := make(chan os.Signal, 1)
+	signal.Notify(hangups, syscall.SIGHUP)
+	defer close(hangups)
+	defer signal.Stop(hangups)
 	tap := &sniff.Tap{Count: s.count}
 	if err := s.open(tap); err != nil {
 		return err
@@ -160,7 +165,7 @@ func (s *sniffer) run() error {
 	if err := s.giveUp(); err != nil {
 		return err
 	}
-	return s.watch(p, tap, files, meter)
+	return s.watch(p, tap, files, meter, hangups)
 }
 
 // open begins to capture.
@@ -235,7 +240,7 @@ func (s *sniffer) giveUp() error {
 func (s *sniffer) tell(text string) { fmt.Fprintln(s.stderr, "wiretale: "+text) }
 
 // watch runs until the capture ends, and tells what was found.
-func (s *sniffer) watch(p pipeline.Config, tap *sniff.Tap, files *ring.Writer, meter *metrics.Meter) error {
+func (s *sniffer) watch(p pipeline.Config, tap *sniff.Tap, files *ring.Writer, meter *metrics.Meter, hangups <-chan os.Signal) error {
 	// The first Ctrl-C ends the capture, not the run: what was captured is
 	// answered. The second one is not caught.
 	ctx := context.WithoutCancel(s.ctx)
@@ -243,9 +248,6 @@ func (s *sniffer) watch(p pipeline.Config, tap *sniff.Tap, files *ring.Writer, m
 	if s.duration > 0 {
 		defer time.AfterFunc(s.duration, tap.Stop).Stop()
 	}
-	hangups := make(chan os.Signal, 1)
-	signal.Notify(hangups, syscall.SIGHUP)
-	defer signal.Stop(hangups)
 	go func() {
 		for range hangups {
 			if files != nil {
@@ -253,7 +255,6 @@ func (s *sniffer) watch(p pipeline.Config, tap *sniff.Tap, files *ring.Writer, m
 			}
 		}
 	}()
-	defer close(hangups)
 
 	found := newAnswers(p.Questions)
 	out := &sniffOutput{sniffer: s, found: found, tap: tap, files: files, meter: meter, started: time.Now()}
