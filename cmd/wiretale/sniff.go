@@ -258,11 +258,14 @@ func (s *sniffer) watch(p pipeline.Config, tap *sniff.Tap, files *ring.Writer, m
 
 	found := newAnswers(p.Questions)
 	out := &sniffOutput{sniffer: s, found: found, tap: tap, files: files, meter: meter, started: time.Now()}
+	if s.out.is && terminalOf(os.Stdin).is && !s.json && s.summary == 0 {
+		out.newest = newNewest()
+	}
 	out.watch(&p)
 	p.Input = tap
 	stop := out.begin(ctx)
 	stats, err := pipeline.Run(ctx, p)
-	stop()
+	err = errors.Join(err, stop())
 	if files != nil {
 		err = errors.Join(err, files.Close())
 	}
@@ -277,6 +280,7 @@ type sniffOutput struct {
 	files   *ring.Writer   // nil: none
 	meter   *metrics.Meter // nil: none
 	started time.Time
+	newest  *newest // for the screen; nil: there is none
 
 	mu     sync.Mutex // of stdout
 	events *report.EventLines
@@ -294,10 +298,16 @@ func (o *sniffOutput) watch(p *pipeline.Config) {
 	if o.meter != nil {
 		p.Want = p.Want.Or(o.meter.Want())
 	}
+	if o.newest != nil {
+		p.Want = p.Want.Or(o.newest.want())
+	}
 	p.Events = func(evs []*events.Event) error {
 		o.found.events(evs)
 		if o.meter != nil {
 			o.meter.Events(evs)
+		}
+		if o.newest != nil {
+			return o.newest.events(evs)
 		}
 		if !o.json {
 			return nil
@@ -333,12 +343,23 @@ func (o *sniffOutput) watch(p *pipeline.Config) {
 }
 
 // begin starts what is shown while packets come; the result ends it.
-func (o *sniffOutput) begin(ctx context.Context) (stop func()) {
-	every := o.summary
-	if every == 0 && !o.json && o.err.is {
-		every = time.Second // a line on stderr that is written over
+func (o *sniffOutput) begin(ctx context.Context) (stop func() error) {
+	ticks := o.tick(ctx)
+	if o.newest == nil {
+		return func() error { ticks(); return nil }
 	}
-	if every == 0 && o.meter == nil {
+	shown := o.screen(ctx)
+	return func() error {
+		ticks()
+		return shown()
+	}
+}
+
+// tick tells the meter, and the lines of --every or on stderr, how far it is.
+func (o *sniffOutput) tick(ctx context.Context) (stop func()) {
+	every := o.summary
+	running := every == 0 && !o.json && o.err.is && o.newest == nil // a line on stderr that is written over
+	if every == 0 && !running && o.meter == nil {
 		return func() {}
 	}
 	if every == 0 {
@@ -364,7 +385,7 @@ func (o *sniffOutput) begin(ctx context.Context) (stop func()) {
 				switch {
 				case o.summary > 0:
 					o.interval(&last, &now, told)
-				case !o.json && o.err.is:
+				case running:
 					fmt.Fprint(o.stderr, "\r\x1b[K"+o.line(&last, &now)+"  (Ctrl-C for the report)")
 				}
 				last = now
@@ -374,7 +395,7 @@ func (o *sniffOutput) begin(ctx context.Context) (stop func()) {
 	return func() {
 		cancel()
 		<-done
-		if o.summary == 0 && !o.json && o.err.is {
+		if running {
 			fmt.Fprint(o.stderr, "\r\x1b[K")
 		}
 	}
