@@ -18,6 +18,7 @@ import (
 	"github.com/wiretale/wiretale/analyzers/holhttp2"
 	"github.com/wiretale/wiretale/analyzers/holtcp"
 	"github.com/wiretale/wiretale/analyzers/hpack"
+	"github.com/wiretale/wiretale/analyzers/http2priority"
 	"github.com/wiretale/wiretale/analyzers/http2push"
 	"github.com/wiretale/wiretale/analyzers/httpcache"
 	"github.com/wiretale/wiretale/analyzers/httpcachewhatif"
@@ -52,6 +53,7 @@ func Questions() []analyzers.Question {
 		httptransaction.Question,
 		httpconnections.Question,
 		page.Question,
+		http2priority.Question,
 		http2push.Question,
 		hpack.Question,
 		httpcache.Question,
