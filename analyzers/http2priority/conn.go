@@ -219,7 +219,7 @@ func (c *conn) data(s *stream, b *events.HTTP2Frame, e *events.Event) {
 		s.since = len(c.sent)
 		return
 	}
-	if len(c.open) > 1 {
+	if len(c.open) > 1 && c.signals > 0 {
 		c.sent = append(c.sent, sent{stream: s, bytes: int64(b.Length), frame: e.Pos.Frame})
 	}
 	s.since = len(c.sent)
