@@ -15,6 +15,7 @@ import (
 // Question is bt.choke.
 var Question = analyzers.Question{
 	Name: "bt.choke",
+	Area: analyzers.PeerToPeer,
 	Doc:  "per peer: whom it unchokes and chokes, against the four that send most; optimistic unchokes, free riders, snubbing",
 	New: func(o analyzers.Options) analyzers.Runner {
 		return analyzers.Runs("bt.choke", o, &fold{limits: o.Limits})

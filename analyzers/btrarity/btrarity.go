@@ -15,6 +15,7 @@ import (
 // Question is bt.rarity.
 var Question = analyzers.Question{
 	Name: "bt.rarity",
+	Area: analyzers.PeerToPeer,
 	Doc:  "per swarm: copies of each piece over time; per peer: whether it asks for the rarest pieces first, and its end game",
 	New: func(o analyzers.Options) analyzers.Runner {
 		return analyzers.Runs("bt.rarity", o, &fold{limits: o.Limits})

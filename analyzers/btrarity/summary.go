@@ -121,6 +121,7 @@ func (s *summary) Section(full bool) analyzers.Section {
 	if s.sealed > 0 {
 		out.Lead += fmt.Sprintf("; %s undecided", analyzers.CountOf(int64(s.sealed), "connection"))
 	}
+	out.Brief = out.Lead
 	out.Lead += "."
 	kept := s.peers.Kept()
 	if !full {

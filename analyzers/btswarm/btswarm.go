@@ -15,6 +15,7 @@ import (
 // Question is bt.swarm.
 var Question = analyzers.Question{
 	Name: "bt.swarm",
+	Area: analyzers.PeerToPeer,
 	Doc:  "per swarm and peer: who came and went, seeds, share ratios, where peers came from, rates",
 	New: func(o analyzers.Options) analyzers.Runner {
 		return analyzers.Runs("bt.swarm", o, &fold{limits: o.Limits})

@@ -14,6 +14,7 @@ import (
 // Question is p2p.bound.
 var Question = analyzers.Question{
 	Name: "p2p.bound",
+	Area: analyzers.PeerToPeer,
 	Doc:  "how long a file took to reach all who wanted it, by a swarm or a server, and the least time that their rates allow",
 	New: func(o analyzers.Options) analyzers.Runner {
 		return analyzers.Runs("p2p.bound", o, &fold{limits: o.Limits})

@@ -50,7 +50,7 @@ var onlyIn = map[string][]string{
 	"golang.org/x/net/http2":                    {"decoders/http2", "internal/rerun", "replay"},
 	"golang.org/x/net/publicsuffix":             {"analyzers/sites", "analyzers/dnsmapping", "analyzers/dnsthreat", "replay"},
 	"golang.org/x/net/bpf":                      {"capture"},
-	"github.com/charmbracelet/bubbletea":          {"internal/screen"},
+	"github.com/charmbracelet/bubbletea":        {"internal/screen"},
 }
 
 // pure are the folders of protocols and questions: no I/O, no goroutine, no
