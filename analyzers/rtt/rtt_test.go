@@ -1,6 +1,7 @@
 package rtt_test
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -155,5 +156,35 @@ func TestFindings(t *testing.T) {
 	}
 	if len(got.Rows) != 1 || len(got.Rows[0]) != len(got.Columns) {
 		t.Errorf("%+v", got.Rows)
+	}
+}
+
+// A server that answers late on three connections is one finding, a client of
+// its own another.
+func TestSlowServerIsOneFinding(t *testing.T) {
+	var evs []*events.Event
+	frame := uint64(2)
+	for i, d := range []time.Duration{400 * ms, 600 * ms, 500 * ms} {
+		f := foldtest.TCP(uint32(i), fmt.Sprintf("10.0.0.1:%d", 1000+i), "10.0.0.2:80")
+		for range 3 {
+			evs = append(evs, f.Server(frame, 0, sample(events.RTTData, 1, d)))
+			frame++
+		}
+	}
+	other := foldtest.TCP(9, "10.0.0.1:2000", "10.0.0.3:80")
+	for range 3 {
+		evs = append(evs, other.Server(frame, 0, sample(events.RTTData, 1, 350*ms)))
+		frame++
+	}
+	s := rtt.Question.Summary()
+	rows := foldtest.Rows(t, rtt.Question, evs...)
+	for i := range rows {
+		s.Add(&rows[i])
+	}
+	got := s.Section(false).Findings
+	if len(got) != 2 || got[0].Text != "10.0.0.2:80 answers late on 3 connections: after 400 ms to 600 ms (medians)" ||
+		got[0].Filter != "ip.src == 10.0.0.2 && tcp.srcport == 80 && tcp.analysis.ack_rtt" || len(got[0].Frames) != 3 ||
+		got[1].Text != "tcp:9 server: answers after 350 ms (median of 3)" {
+		t.Errorf("%+v", got)
 	}
 }

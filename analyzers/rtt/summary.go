@@ -3,6 +3,7 @@ package rtt
 import (
 	"cmp"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/wiretale/wiretale/analyzers"
@@ -31,7 +32,8 @@ type line struct {
 
 type summary struct {
 	rows     *analyzers.Top[line]
-	findings *analyzers.Top[analyzers.Finding]
+	findings *analyzers.Top[analyzers.Finding] // of queues
+	slow     *analyzers.Top[line]
 	minima   analyzers.Sketch
 	totals   analyzers.Sketch
 	samples  uint64
@@ -39,10 +41,12 @@ type summary struct {
 }
 
 func newSummary() *summary {
+	slowest := func(a, b line) int {
+		return cmp.Or(cmp.Compare(b.Median, a.Median), cmp.Compare(b.Count, a.Count), cmp.Compare(a.key, b.key), cmp.Compare(a.Filter, b.Filter))
+	}
 	return &summary{
-		rows: analyzers.NewTop(keptRows, func(a, b line) int {
-			return cmp.Or(cmp.Compare(b.Median, a.Median), cmp.Compare(b.Count, a.Count), cmp.Compare(a.key, b.key), cmp.Compare(a.Filter, b.Filter))
-		}),
+		rows:     analyzers.NewTop(keptRows, slowest),
+		slow:     analyzers.NewTop(keptRows, slowest),
 		findings: analyzers.NewTop(shownRows, analyzers.CompareFindings),
 		vantages: map[string]int{},
 	}
@@ -71,12 +75,50 @@ func (s *summary) Add(r *analyzers.Row) {
 			Frames: v.Frames, Filter: v.Filter,
 		})
 	case v.Count >= slowSamples && v.Median >= slowMedian:
-		s.findings.Add(analyzers.Finding{
-			Severity: analyzers.Warn, Weight: v.Median.Std().Seconds(),
-			Text:   fmt.Sprintf("%s: answers after %s (median of %d)", r.Key, ms(v.Median), v.Count),
-			Frames: v.Frames, Filter: v.Filter,
-		})
+		s.slow.Add(line{r.Key, v})
 	}
+}
+
+// slowEnds are findings of who answers late: one for a server, however many
+// connections to it.
+func (s *summary) slowEnds() []analyzers.Finding {
+	ms := analyzers.DurationText
+	var out []analyzers.Finding
+	flows := map[string][]line{}
+	var ends []string // slowest first
+	for _, l := range s.slow.Kept() {
+		_, end, _ := strings.Cut(l.Filter, " && ") // without the stream
+		if flows[end] == nil {
+			ends = append(ends, end)
+		}
+		flows[end] = append(flows[end], l)
+	}
+	for _, end := range ends[:min(len(ends), shownRows)] {
+		ls := flows[end]
+		worst := ls[0]
+		f := analyzers.Finding{
+			Severity: analyzers.Warn, Weight: worst.Median.Std().Seconds(),
+			Text:   fmt.Sprintf("%s: answers after %s (median of %d)", worst.key, ms(worst.Median), worst.Count),
+			Frames: worst.Frames, Filter: worst.Filter,
+		}
+		if len(ls) > 1 {
+			f.Text = fmt.Sprintf("%s answers late on %d connections: after %s to %s (medians)", worst.answered(), len(ls), ms(ls[len(ls)-1].Median), ms(worst.Median))
+			f.Filter, f.Frames = end, nil
+			for _, l := range ls[:min(len(ls), analyzers.MaxFrames)] {
+				f.Frames = append(f.Frames, l.Frames[:min(len(l.Frames), 1)]...)
+			}
+		}
+		out = append(out, f)
+	}
+	return out
+}
+
+// answered is who answered.
+func (l *line) answered() string {
+	if l.Side == "server" {
+		return l.Server
+	}
+	return l.Client
 }
 
 func (s *summary) Section(full bool) analyzers.Section {
@@ -86,7 +128,7 @@ func (s *summary) Section(full bool) analyzers.Section {
 		Columns: []analyzers.Column{{Name: "flow, side"}, {Name: "client"}, {Name: "server"}, {Name: "handshake", Right: true},
 			{Name: "min", Right: true}, {Name: "median", Right: true}, {Name: "p95", Right: true}, {Name: "max", Right: true},
 			{Name: "samples", Right: true}, {Name: "captured at"}},
-		Findings: s.findings.Kept(),
+		Findings: append(s.slowEnds(), s.findings.Kept()...),
 	}
 	if s.rows.Count() == 0 {
 		out.Lead = "No TCP segment was answered in this capture."
