@@ -1,12 +1,15 @@
 package loss_test
 
 import (
+	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/wiretale/wiretale/analyzers"
 	"github.com/wiretale/wiretale/analyzers/foldtest"
 	"github.com/wiretale/wiretale/analyzers/loss"
 	"github.com/wiretale/wiretale/events"
@@ -109,5 +112,20 @@ func TestNoEnd(t *testing.T) {
 	rows := foldtest.Rows(t, loss.Question, f.Client(2, time.Second, mark(events.KindTCPRetransmission, "fast", 100)))
 	if v := foldtest.Value[loss.Value](t, rows, "tcp:1 client"); !v.Incomplete || v.Goodput != 0 {
 		t.Errorf("%+v", v)
+	}
+}
+
+// What the capture lacks is one finding, however many flows it lacks it of.
+func TestMissingPacketsAreOneFinding(t *testing.T) {
+	s := loss.Question.Summary()
+	for i, n := range []int64{1000, 3000, 2000} {
+		s.Add(&analyzers.Row{Analysis: "loss", Key: fmt.Sprintf("tcp:%d server", i), Value: loss.Value{
+			NeverSeen: loss.Tally{Segments: 1, Bytes: n}, Acknowledged: n, Frames: []uint64{uint64(10 + i), 99}, Filter: "tcp.stream eq 1",
+		}})
+	}
+	got := s.Section(false).Findings
+	want := "the capture is missing packets: 6.00 kB on 3 sides of flows were received but are not in it; most of tcp:1 server"
+	if len(got) != 1 || got[0].Text != want || !slices.Equal(got[0].Frames, []uint64{11, 12, 10}) {
+		t.Errorf("%+v", got)
 	}
 }

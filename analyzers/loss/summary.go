@@ -32,6 +32,8 @@ type line struct {
 type summary struct {
 	rows          *analyzers.Top[line]
 	findings      *analyzers.Top[analyzers.Finding]
+	missed        *analyzers.Top[line] // sides whose bytes the capture lacks, and nothing worse
+	missedBytes   int64
 	sides         int
 	bytes         int64
 	retransmitted Tally
@@ -49,6 +51,9 @@ func newSummary() *summary {
 				cmp.Compare(b.Bytes, a.Bytes), cmp.Compare(a.key, b.key), cmp.Compare(a.Filter, b.Filter))
 		}),
 		findings: analyzers.NewTop(shownRows, analyzers.CompareFindings),
+		missed: analyzers.NewTop(analyzers.MaxFrames, func(a, b line) int {
+			return cmp.Or(cmp.Compare(b.Acknowledged, a.Acknowledged), cmp.Compare(a.key, b.key), cmp.Compare(a.Filter, b.Filter))
+		}),
 	}
 }
 
@@ -86,8 +91,8 @@ func (s *summary) judge(key string, v *Value) {
 	case v.Timeout.Segments >= warnTimeouts || again >= fewest && v.Share >= warnShare || v.ZeroWindows > 0:
 		f.Severity = analyzers.Warn
 	case v.Acknowledged > 0:
-		f.Text = fmt.Sprintf("%s: %s were received but are not in the capture: it is missing packets", key, analyzers.BytesText(v.Acknowledged))
-		s.findings.Add(f)
+		s.missed.Add(line{key, *v})
+		s.missedBytes += v.Acknowledged
 		return
 	default:
 		return
@@ -114,6 +119,26 @@ func (s *summary) judge(key string, v *Value) {
 	s.findings.Add(f)
 }
 
+// lacking is the finding that the capture lacks packets: one for all flows.
+func (s *summary) lacking() []analyzers.Finding {
+	kept := s.missed.Kept()
+	if len(kept) == 0 {
+		return nil
+	}
+	f := analyzers.Finding{
+		Text:   fmt.Sprintf("%s: %s were received but are not in the capture: it is missing packets", kept[0].key, analyzers.BytesText(s.missedBytes)),
+		Frames: kept[0].Frames, Filter: kept[0].Filter,
+	}
+	if n := s.missed.Count(); n > 1 {
+		f.Text = fmt.Sprintf("the capture is missing packets: %s on %d sides of flows were received but are not in it; most of %s", analyzers.BytesText(s.missedBytes), n, kept[0].key)
+		f.Filter, f.Frames = "tcp.analysis.lost_segment", nil
+		for _, l := range kept {
+			f.Frames = append(f.Frames, l.Frames[:min(len(l.Frames), 1)]...)
+		}
+	}
+	return []analyzers.Finding{f}
+}
+
 func plural(n uint64, word string) string {
 	if n == 1 {
 		return "1 " + word
@@ -127,7 +152,7 @@ func (s *summary) Section(full bool) analyzers.Section {
 		Columns: []analyzers.Column{{Name: "flow, side"}, {Name: "client"}, {Name: "server"}, {Name: "sent", Right: true}, {Name: "again", Right: true},
 			{Name: "fast", Right: true}, {Name: "time-out", Right: true}, {Name: "spurious", Right: true}, {Name: "waited", Right: true},
 			{Name: "reordered", Right: true}, {Name: "never seen", Right: true}, {Name: "goodput", Right: true}},
-		Findings: s.findings.Kept(),
+		Findings: append(s.findings.Kept(), s.lacking()...),
 	}
 	switch {
 	case s.sides == 0:
