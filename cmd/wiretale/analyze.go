@@ -19,9 +19,10 @@ func analyzeCommand() *command {
 	return &command{
 		name: "analyze", args: "FILE…",
 		short: "answer all questions: what is slow, lost or broken, and where",
-		long: `Analyze answers questions about captures. It prints a report of one screen:
-findings first, worst first, each with its frames and a Wireshark display
-filter; then a part for each question; then what was not decoded, and why.`,
+		long: `Analyze answers questions about captures. It prints a report of one screen: a
+line for each area; findings, worst first, each with its frames and a Wireshark
+display filter; tables of the questions; what was not decoded, and why. What an
+answer means says wiretale explain.`,
 		examples: [][2]string{
 			{"wiretale analyze capture.pcapng", "the report"},
 			{"wiretale analyze --full capture.pcapng | less", "all of it"},
