@@ -126,23 +126,11 @@ type point struct {
 }
 
 func (t *tables) peer(p *btpeers.Peer) *peer {
-	for len(t.peers) <= p.At {
-		t.peers = append(t.peers, nil)
-	}
-	if t.peers[p.At] == nil {
-		t.peers[p.At] = &peer{}
-	}
-	return t.peers[p.At]
+	return btpeers.Made(&t.peers, p.At)
 }
 
 func (t *tables) end(c *btpeers.Conn, d events.Dir) *end {
-	for len(t.ends) <= c.At {
-		t.ends = append(t.ends, nil)
-	}
-	if t.ends[c.At] == nil {
-		t.ends[c.At] = new([2]end)
-	}
-	return &t.ends[c.At][d]
+	return &btpeers.Made(&t.ends, c.At)[d]
 }
 
 func (t *tables) moment(m *btpeers.Moment) {

@@ -140,30 +140,19 @@ const (
 )
 
 func (t *tables) swarm(w *btpeers.Swarm) *swarm {
-	for len(t.swarms) <= w.At {
-		t.swarms = append(t.swarms, nil)
+	s := btpeers.At(&t.swarms, w.At)
+	if *s == nil {
+		*s = &swarm{every: 1}
 	}
-	if t.swarms[w.At] == nil {
-		t.swarms[w.At] = &swarm{every: 1}
-	}
-	return t.swarms[w.At]
+	return *s
 }
 
 func (t *tables) peer(p *btpeers.Peer) *peer {
-	for len(t.peers) <= p.At {
-		t.peers = append(t.peers, nil)
-	}
-	if t.peers[p.At] == nil {
-		t.peers[p.At] = &peer{}
-	}
-	return t.peers[p.At]
+	return btpeers.Made(&t.peers, p.At)
 }
 
 func (t *tables) end(c *btpeers.Conn, d events.Dir) *end {
-	for len(t.ends) <= c.At {
-		t.ends = append(t.ends, [2]end{})
-	}
-	return &t.ends[c.At][d]
+	return &btpeers.At(&t.ends, c.At)[d]
 }
 
 // mostHeld bounds the bytes of all sets of pieces, in units of fold-pending.

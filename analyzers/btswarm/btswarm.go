@@ -174,34 +174,19 @@ func (m *meter) rate() float64 {
 }
 
 func (t *tables) swarm(w *btpeers.Swarm) *swarm {
-	for len(t.swarms) <= w.At {
-		t.swarms = append(t.swarms, nil)
-	}
-	if t.swarms[w.At] == nil {
-		t.swarms[w.At] = &swarm{}
-	}
-	return t.swarms[w.At]
+	return btpeers.Made(&t.swarms, w.At)
 }
 
 func (t *tables) peer(p *btpeers.Peer) *peer {
-	for len(t.peers) <= p.At {
-		t.peers = append(t.peers, nil)
-	}
-	if t.peers[p.At] == nil {
-		t.peers[p.At] = &peer{}
-	}
-	return t.peers[p.At]
+	return btpeers.Made(&t.peers, p.At)
 }
 
 func (t *tables) moment(m *btpeers.Moment) {
 	if m.Conn.Swarm.Seal {
 		return
 	}
-	for len(t.ends) <= m.Conn.At {
-		t.ends = append(t.ends, [2]bool{})
-	}
 	s, p := t.swarm(m.Conn.Swarm), t.peer(m.Peer())
-	there := &t.ends[m.Conn.At][m.Side]
+	there := &btpeers.At(&t.ends, m.Conn.At)[m.Side]
 	if !m.Sent {
 		if m.What != btpeers.Block {
 			return

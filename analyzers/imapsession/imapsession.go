@@ -60,7 +60,7 @@ type talk struct {
 	current       int
 	idle          *command
 	trips         int // of the commands that fetched whole messages
-	login, logout mark
+	login, logout session.Mark
 }
 
 // command is one that is not answered.
@@ -74,13 +74,6 @@ type command struct {
 	idling          events.Time // IDLE: consent
 	search          int         // place +1
 	bodies, whole   int         // FETCH: given so far
-}
-
-// mark is a point of the session.
-type mark struct {
-	time  events.Time
-	trips int
-	set   bool
 }
 
 // maxOpen commands are remembered without an answer.
@@ -150,8 +143,8 @@ func (f *fold) command(s *state, t *talk, e *events.Event, b *events.IMAPCommand
 	case "FETCH", "UID FETCH":
 		t.row.Fetches.Commands++
 	case "LOGOUT":
-		if !t.logout.set {
-			t.logout = mark{e.Time, s.conn.Trips.Done, true}
+		if !t.logout.Set {
+			t.logout = session.Mark{Time: e.Time, Trips: s.conn.Trips.Done, Set: true}
 		}
 	}
 }
@@ -167,7 +160,7 @@ func (f *fold) response(s *state, t *talk, e *events.Event, b *events.IMAPRespon
 	if !s.conn.Heard[events.FromClient] && s.conn.Greeting == 0 && b.Tag == "*" && b.Status != "" {
 		s.conn.Greeting = e.Pos.Frame
 		if b.Status == "PREAUTH" {
-			t.login = mark{e.Time, 0, true}
+			t.login = session.Mark{Time: e.Time, Set: true}
 		}
 	}
 	t.capabilities(b)
@@ -373,8 +366,8 @@ func (f *fold) tagged(s *state, t *talk, e *events.Event, b *events.IMAPResponse
 			break
 		}
 		l.Settle(session.Accepted)
-		if !t.login.set {
-			t.login = mark{e.Time, s.conn.Trips.Done, true}
+		if !t.login.Set {
+			t.login = session.Mark{Time: e.Time, Trips: s.conn.Trips.Done, Set: true}
 			t.row.User = c.user
 		}
 	case "STARTTLS":

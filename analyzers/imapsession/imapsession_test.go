@@ -120,9 +120,9 @@ func TestExample(t *testing.T) {
 		Cost:       session.Cost{Duration: events.Duration(140 * ms), RTT: &rtt, RoundTrips: 7, RTTs: 7, Commands: 5, ClientBytes: 500, ServerBytes: 1500},
 		PerMessage: &session.PerMessage{Messages: 1, MessageBytes: 1000, BytesEach: 2000, Overhead: 1, TripsEach: 7, FetchTrips: 1, FetchTripEach: 1, RTTsEach: 7},
 		Phases: imapsession.Phases{
-			NotAuthenticated: &imapsession.Phase{Duration: events.Duration(50 * ms), RoundTrips: 3},
-			Authenticated:    &imapsession.Phase{Duration: events.Duration(70 * ms), RoundTrips: 3},
-			Logout:           &imapsession.Phase{Duration: events.Duration(20 * ms), RoundTrips: 1},
+			NotAuthenticated: &session.Phase{Duration: events.Duration(50 * ms), RoundTrips: 3},
+			Authenticated:    &session.Phase{Duration: events.Duration(70 * ms), RoundTrips: 3},
+			Logout:           &session.Phase{Duration: events.Duration(20 * ms), RoundTrips: 1},
 		},
 		Closed: "logout", STARTTLS: imapsession.Offered,
 		Credentials: []session.Credential{{Mechanism: "LOGIN", Exposes: session.Password, User: `bo"b`, Outcome: session.Accepted, Frame: 5}},

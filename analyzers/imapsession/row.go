@@ -43,32 +43,26 @@ func (t *talk) phases(c *session.Conn) {
 	if v.Undecided != "" {
 		return
 	}
-	at, done := c.Start, -c.Opening()
-	cut := func(to mark) *Phase {
-		p := &Phase{Duration: to.time.Sub(at), RoundTrips: to.trips - done}
-		at, done = to.time, to.trips
-		return p
-	}
-	end := mark{c.Last, c.Trips.Done, true}
+	cut, end := c.Cut(), c.End()
 	out := end
-	if t.logout.set {
+	if t.logout.Set {
 		out = t.logout
 	}
-	if !t.login.set {
-		v.Phases.NotAuthenticated = cut(out)
+	if !t.login.Set {
+		v.Phases.NotAuthenticated = cut.To(out)
 	} else {
-		v.Phases.NotAuthenticated = cut(t.login)
-		v.Phases.Authenticated = cut(out)
+		v.Phases.NotAuthenticated = cut.To(t.login)
+		v.Phases.Authenticated = cut.To(out)
 	}
-	if t.logout.set {
-		v.Phases.Logout = cut(end)
+	if t.logout.Set {
+		v.Phases.Logout = cut.To(end)
 	}
 }
 
 // closed says how the session ended.
 func closed(c *session.Conn, t *talk) string {
 	switch why := c.Ending(); {
-	case t.logout.set:
+	case t.logout.Set:
 		return "logout"
 	case why == 0, why == events.EndFIN && c.TLS != session.Clear:
 		return "undecided"

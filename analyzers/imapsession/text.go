@@ -105,7 +105,7 @@ func all(text string) int {
 // capabilities looks for STARTTLS where the server tells what it can do before
 // the log-in.
 func (t *talk) capabilities(b *events.IMAPResponse) {
-	if t.login.set || t.row.STARTTLS != NotSeen && t.row.STARTTLS != NotOffered {
+	if t.login.Set || t.row.STARTTLS != NotSeen && t.row.STARTTLS != NotOffered {
 		return
 	}
 	text := b.Text

@@ -55,15 +55,9 @@ const (
 
 // Phases are the states of RFC 9051 section 3, one after another.
 type Phases struct {
-	NotAuthenticated *Phase `json:"not_authenticated,omitzero" doc:"from the SYN to the accepted log-in"`
-	Authenticated    *Phase `json:"authenticated,omitzero" doc:"from there to LOGOUT, folders selected or not"`
-	Logout           *Phase `json:"logout,omitzero" doc:"from LOGOUT on"`
-}
-
-// Phase is one of them.
-type Phase struct {
-	Duration   events.Duration `json:"duration" doc:"seconds"`
-	RoundTrips int             `json:"round_trips"`
+	NotAuthenticated *session.Phase `json:"not_authenticated,omitzero" doc:"from the SYN to the accepted log-in"`
+	Authenticated    *session.Phase `json:"authenticated,omitzero" doc:"from there to LOGOUT, folders selected or not"`
+	Logout           *session.Phase `json:"logout,omitzero" doc:"from LOGOUT on"`
 }
 
 // Folder is what was done to one folder.

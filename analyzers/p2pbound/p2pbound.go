@@ -170,23 +170,11 @@ func (m *meter) peak(window events.Duration) float64 {
 }
 
 func (t *tables) swarm(w *btpeers.Swarm) *swarm {
-	for len(t.swarms) <= w.At {
-		t.swarms = append(t.swarms, nil)
-	}
-	if t.swarms[w.At] == nil {
-		t.swarms[w.At] = &swarm{}
-	}
-	return t.swarms[w.At]
+	return btpeers.Made(&t.swarms, w.At)
 }
 
 func (t *tables) peer(p *btpeers.Peer) *peer {
-	for len(t.peers) <= p.At {
-		t.peers = append(t.peers, nil)
-	}
-	if t.peers[p.At] == nil {
-		t.peers[p.At] = &peer{}
-	}
-	return t.peers[p.At]
+	return btpeers.Made(&t.peers, p.At)
 }
 
 // announce tells how much a peer lacks, and when it began.

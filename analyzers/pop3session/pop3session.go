@@ -70,7 +70,7 @@ type talk struct {
 	errors   int
 	trips    int // of RETR
 
-	login, quit mark
+	login, quit session.Mark
 	committed   bool
 }
 
@@ -81,13 +81,6 @@ const everything = -1
 type asked struct {
 	frame  uint64
 	number int
-}
-
-// mark is a point of the session.
-type mark struct {
-	time  events.Time
-	trips int
-	set   bool
 }
 
 func (f *fold) Step(_ events.StreamKey, s *state, e *events.Event, _ analyzers.Emit) {
@@ -151,8 +144,8 @@ func (f *fold) command(s *state, t *talk, e *events.Event, b *events.POP3Command
 			t.ask(f.pending, asked{e.Pos.Frame, everything})
 		}
 	case "QUIT":
-		if !t.quit.set {
-			t.quit = mark{e.Time, s.conn.Trips.Done, true}
+		if !t.quit.Set {
+			t.quit = session.Mark{Time: e.Time, Trips: s.conn.Trips.Done, Set: true}
 		}
 	}
 }
@@ -204,7 +197,7 @@ func (f *fold) reply(s *state, t *talk, e *events.Event, b *events.POP3Reply) {
 			t.marked = nil
 		}
 	case "QUIT":
-		t.committed = b.OK && t.login.set
+		t.committed = b.OK && t.login.Set
 	}
 }
 
@@ -213,8 +206,8 @@ func (f *fold) loggedIn(s *state, t *talk, e *events.Event, b *events.POP3Reply)
 	case b.Continue:
 	case b.OK:
 		t.creds.Settle(session.Accepted)
-		if !t.login.set {
-			t.login = mark{e.Time, s.conn.Trips.Done, true}
+		if !t.login.Set {
+			t.login = session.Mark{Time: e.Time, Trips: s.conn.Trips.Done, Set: true}
 			t.accepted = t.user
 		}
 	default:

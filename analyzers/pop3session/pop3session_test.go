@@ -106,9 +106,9 @@ func TestExample(t *testing.T) {
 		Cost:       session.Cost{Duration: events.Duration(180 * ms), RTT: &rtt, RoundTrips: 9, RTTs: 9, Commands: 7, ClientBytes: 100, ServerBytes: 900},
 		PerMessage: &session.PerMessage{Messages: 2, MessageBytes: 500, BytesEach: 500, Overhead: 1, TripsEach: 4.5, FetchTrips: 2, FetchTripEach: 1, RTTsEach: 4.5},
 		Phases: pop3session.Phases{
-			Authorization: &pop3session.Phase{Duration: events.Duration(70 * ms), RoundTrips: 4},
-			Transaction:   &pop3session.Phase{Duration: events.Duration(90 * ms), RoundTrips: 4},
-			Update:        &pop3session.Phase{Duration: events.Duration(20 * ms), RoundTrips: 1},
+			Authorization: &session.Phase{Duration: events.Duration(70 * ms), RoundTrips: 4},
+			Transaction:   &session.Phase{Duration: events.Duration(90 * ms), RoundTrips: 4},
+			Update:        &session.Phase{Duration: events.Duration(20 * ms), RoundTrips: 1},
 		},
 		Closed: "quit", STLS: pop3session.NotAsked,
 		Credentials: []session.Credential{{Mechanism: "USER/PASS", Exposes: session.Password, User: "bob", Outcome: session.Accepted, Frame: 7}},

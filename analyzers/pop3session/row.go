@@ -76,7 +76,7 @@ func (v *Session) mode(c *session.Conn, t *talk) {
 		v.Mode = Mixed
 	case kept > 0:
 		v.Mode = Keep
-	case !t.login.set:
+	case !t.login.Set:
 		v.Mode = NoLogin
 	default:
 		v.Mode = Nothing
@@ -108,32 +108,26 @@ func (v *Session) phases(c *session.Conn, t *talk) {
 	if v.Undecided != "" {
 		return
 	}
-	at, done := c.Start, -c.Opening()
-	cut := func(to mark) *Phase {
-		p := &Phase{Duration: to.time.Sub(at), RoundTrips: to.trips - done}
-		at, done = to.time, to.trips
-		return p
-	}
-	end := mark{c.Last, c.Trips.Done, true}
+	cut, end := c.Cut(), c.End()
 	quit := end
-	if t.quit.set {
+	if t.quit.Set {
 		quit = t.quit
 	}
-	if !t.login.set {
-		v.Phases.Authorization = cut(quit)
+	if !t.login.Set {
+		v.Phases.Authorization = cut.To(quit)
 	} else {
-		v.Phases.Authorization = cut(t.login)
-		v.Phases.Transaction = cut(quit)
+		v.Phases.Authorization = cut.To(t.login)
+		v.Phases.Transaction = cut.To(quit)
 	}
-	if t.quit.set && t.login.set {
-		v.Phases.Update = cut(end)
+	if t.quit.Set && t.login.Set {
+		v.Phases.Update = cut.To(end)
 	}
 }
 
 // closed says how the session ended.
 func closed(c *session.Conn, t *talk) string {
 	switch why := c.Ending(); {
-	case t.quit.set:
+	case t.quit.Set:
 		return "quit"
 	case why == 0, why == events.EndFIN && c.TLS != session.Clear:
 		return "undecided"

@@ -68,15 +68,9 @@ const (
 
 // Phases are the states of RFC 1939 section 3, one after another.
 type Phases struct {
-	Authorization *Phase `json:"authorization,omitzero" doc:"from the SYN to the accepted log-in"`
-	Transaction   *Phase `json:"transaction,omitzero" doc:"from there to QUIT"`
-	Update        *Phase `json:"update,omitzero" doc:"from QUIT on"`
-}
-
-// Phase is one of them.
-type Phase struct {
-	Duration   events.Duration `json:"duration" doc:"seconds"`
-	RoundTrips int             `json:"round_trips"`
+	Authorization *session.Phase `json:"authorization,omitzero" doc:"from the SYN to the accepted log-in"`
+	Transaction   *session.Phase `json:"transaction,omitzero" doc:"from there to QUIT"`
+	Update        *session.Phase `json:"update,omitzero" doc:"from QUIT on"`
 }
 
 // Message is one RETR or TOP.

@@ -42,35 +42,29 @@ func (v *Session) phases(c *session.Conn, t *talk) {
 	if c.Undecided() != "" {
 		return
 	}
-	at, done := c.Start, -c.Opening() // of the phase before
-	cut := func(to mark) *Phase {
-		p := &Phase{Duration: to.time.Sub(at), RoundTrips: to.trips - done}
-		at, done = to.time, to.trips
-		return p
-	}
-	end := mark{c.Last, c.Trips.Done, true}
+	cut, end := c.Cut(), c.End()
 	switch {
-	case t.mail.set:
-		v.Phases.Handshake = cut(t.mail)
-		if t.quit.set {
-			v.Phases.Transfer = cut(t.quit)
+	case t.mail.Set:
+		v.Phases.Handshake = cut.To(t.mail)
+		if t.quit.Set {
+			v.Phases.Transfer = cut.To(t.quit)
 		} else {
-			v.Phases.Transfer = cut(end)
+			v.Phases.Transfer = cut.To(end)
 		}
-	case t.quit.set:
-		v.Phases.Handshake = cut(t.quit)
+	case t.quit.Set:
+		v.Phases.Handshake = cut.To(t.quit)
 	default:
-		v.Phases.Handshake = cut(end)
+		v.Phases.Handshake = cut.To(end)
 	}
-	if t.quit.set {
-		v.Phases.Closure = cut(end)
+	if t.quit.Set {
+		v.Phases.Closure = cut.To(end)
 	}
 }
 
 // closed says how the session ended.
 func closed(c *session.Conn, t *talk) string {
 	switch why := c.Ending(); {
-	case t.quit.set:
+	case t.quit.Set:
 		return "quit"
 	case why == 0:
 		return "undecided"

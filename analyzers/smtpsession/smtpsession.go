@@ -69,14 +69,7 @@ type talk struct {
 	transactions, accepted, refused int
 	bytes                           int64
 
-	mail, quit mark // first MAIL; QUIT
-}
-
-// mark is a point of the session.
-type mark struct {
-	time  events.Time
-	trips int
-	set   bool
+	mail, quit session.Mark // first MAIL; QUIT
 }
 
 // offer is what a server offered, of what matters here.
@@ -121,8 +114,8 @@ func (f *fold) command(s *state, t *talk, e *events.Event, b *events.SMTPCommand
 		f.end(t, e, TakenBack, 0, s)
 	case "MAIL":
 		f.end(t, e, TakenBack, 0, s)
-		if !t.mail.set {
-			t.mail = mark{e.Time, s.conn.Trips.Done, true}
+		if !t.mail.Set {
+			t.mail = session.Mark{Time: e.Time, Trips: s.conn.Trips.Done, Set: true}
 		}
 		t.transactions++
 		if len(t.open) >= f.pending {
@@ -148,8 +141,8 @@ func (f *fold) command(s *state, t *talk, e *events.Event, b *events.SMTPCommand
 			t.creds.Add(session.SASL(b.Args, e.Pos.Frame))
 		}
 	case "QUIT":
-		if !t.quit.set {
-			t.quit = mark{e.Time, s.conn.Trips.Done, true}
+		if !t.quit.Set {
+			t.quit = session.Mark{Time: e.Time, Trips: s.conn.Trips.Done, Set: true}
 		}
 	}
 }

@@ -97,9 +97,9 @@ func TestOneLetter(t *testing.T) {
 		// Frame 17 is the end, at 170 ms; the SYN was at 10 ms.
 		Cost: session.Cost{Duration: events.Duration(160 * ms), RTT: &rtt, RoundTrips: 8, RTTs: 8, Commands: 5, ClientBytes: 700, ServerBytes: 300},
 		Phases: smtpsession.Phases{
-			Handshake: &smtpsession.Phase{Duration: events.Duration(60 * ms), RoundTrips: 3},
-			Transfer:  &smtpsession.Phase{Duration: events.Duration(80 * ms), RoundTrips: 4},
-			Closure:   &smtpsession.Phase{Duration: events.Duration(20 * ms), RoundTrips: 1},
+			Handshake: &session.Phase{Duration: events.Duration(60 * ms), RoundTrips: 3},
+			Transfer:  &session.Phase{Duration: events.Duration(80 * ms), RoundTrips: 4},
+			Closure:   &session.Phase{Duration: events.Duration(20 * ms), RoundTrips: 1},
 		},
 		Closed: "quit", STARTTLS: smtpsession.NotOffered, Transactions: 1, Accepted: 1, MessageBytes: 100,
 		Messages: []smtpsession.Message{{

@@ -38,15 +38,9 @@ type Session struct {
 
 // Phases are the parts of a session, one after another.
 type Phases struct {
-	Handshake *Phase `json:"handshake,omitzero" doc:"up to the first MAIL (or QUIT)"`
-	Transfer  *Phase `json:"transfer,omitzero" doc:"from the first MAIL to QUIT"`
-	Closure   *Phase `json:"closure,omitzero" doc:"from QUIT on"`
-}
-
-// Phase is one of them.
-type Phase struct {
-	Duration   events.Duration `json:"duration" doc:"seconds"`
-	RoundTrips int             `json:"round_trips"`
+	Handshake *session.Phase `json:"handshake,omitzero" doc:"up to the first MAIL (or QUIT)"`
+	Transfer  *session.Phase `json:"transfer,omitzero" doc:"from the first MAIL to QUIT"`
+	Closure   *session.Phase `json:"closure,omitzero" doc:"from QUIT on"`
 }
 
 // STARTTLS is what became of encryption (RFC 3207).
