@@ -13,10 +13,11 @@ import (
 // line is a decoder for the tests of this package: a line is a message, a
 // server's line waits until a client's line was heard.
 type line struct {
-	asked int
-	torn  [2]bool
-	fault string
-	keep  []byte
+	longest int // a line of so many bytes is refused
+	asked   int
+	torn    [2]bool
+	fault   string
+	keep    []byte
 }
 
 func (l *line) Data(w decoders.Window, out decoders.Sink) (used, want int, err error) {
@@ -31,6 +32,13 @@ func (l *line) Data(w decoders.Window, out decoders.Sink) (used, want int, err e
 			return 0, 1 << 30, nil
 		case l.fault == "write":
 			w.Bytes[0] = 'x'
+		}
+		size := i
+		if i < 0 {
+			size = len(w.Bytes) - used // so far
+		}
+		if size >= l.longest {
+			return used, 0, errors.New("line too long")
 		}
 		if i < 0 {
 			if l.fault == "cut" { // takes a torn line for a line
@@ -96,9 +104,11 @@ func (l *line) End(from events.Dir, why events.Ending, out decoders.Sink) {
 
 func proto(fault string) decoders.Proto {
 	return decoders.Proto{
-		Name:   "line",
-		Probe:  func(from events.Dir, head []byte) (decoders.Verdict, events.Dir) { return decoders.Maybe, from },
-		Stream: func(decoders.Env) decoders.Stream { return &line{fault: fault} },
+		Name:  "line",
+		Probe: func(from events.Dir, head []byte) (decoders.Verdict, events.Dir) { return decoders.Maybe, from },
+		Stream: func(env decoders.Env) decoders.Stream {
+			return &line{longest: env.Limits.Waiting, fault: fault}
+		},
 	}
 }
 
@@ -156,6 +166,16 @@ func TestGapDropsUntakenBytes(t *testing.T) {
 func TestErrorEnds(t *testing.T) {
 	tape := Run(t, proto(""), Talk("", Client("bad\nx\n"), Client("y\n")))
 	if tape.Err == nil || len(tape.Records) != 1 || tape.Records[0].Kind != "flow.violation" {
+		t.Errorf("%v %v", tape.Err, tape.Records)
+	}
+}
+
+// A line that does not fit what flows keeps is an error, never a want.
+func TestLimit(t *testing.T) {
+	c := Talk("", Client(strings.Repeat("x", 4096)), Client("x\n"))
+	c.Env.Limits = tight()
+	tape := Run(t, proto(""), c)
+	if tape.Err == nil || tape.Err.Error() != "line too long" {
 		t.Errorf("%v %v", tape.Err, tape.Records)
 	}
 }
