@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"os"
 	"os/signal"
@@ -44,12 +45,13 @@ type sniffer struct {
 	count    uint64
 	duration time.Duration
 
-	json    bool
-	full    bool
-	only    []string
-	summary time.Duration // --every
-	metrics string
-	user    string
+	noDecode bool
+	json     bool
+	full     bool
+	only     []string
+	summary  time.Duration // --every
+	metrics  string
+	user     string
 }
 
 func sniffCommand() *command {
@@ -65,6 +67,7 @@ without them it says what to do; with them it gives them up once it has begun.`,
 			{"sudo wiretale sniff -i any -f 'port 53' --every 10s", "DNS of all interfaces, a line every ten seconds"},
 			{"sudo wiretale sniff -i eth0 --json | jq 'select(.analysis==\"dns.transaction\")'", "events and rows as they are final"},
 			{"sudo wiretale sniff -i eth0 -w lan.pcapng --ring 10x100MB", "and keep the last gigabyte"},
+			{"sudo wiretale sniff -i eth0 --no-decode -w lan.pcapng --every 10s", "only keep packets, for later"},
 			{"sudo wiretale sniff -i lo --duration 30s -w lo.pcapng", "half a minute of loopback"},
 			{"sudo wiretale sniff -i eth0 --metrics :9100 --every 1m", "with figures for Prometheus"},
 		},
@@ -86,6 +89,7 @@ without them it says what to do; with them it gives them up once it has begun.`,
 			f.Uint64Var(&s.packets, "rotate-packets", 0, "another file of -w after this `number` of packets")
 			f.DurationVar(&s.duration, "duration", 0, "end after this `time`")
 			f.Uint64Var(&s.count, "count", 0, "end after this `number` of packets")
+			f.BoolVar(&s.noDecode, "no-decode", false, "only count packets, and keep them with -w")
 			f.BoolVar(&s.json, "json", false, "print events and rows as JSON lines, as soon as they are final")
 			f.DurationVar(&s.summary, "every", 0, "print a line of figures whenever this `time` is over, and what was found since")
 			f.BoolVar(&s.full, "full", false, "the whole report at the end, however long")
@@ -118,6 +122,8 @@ func (s *sniffer) check() error {
 		return usagef("--ring, --rotate and --rotate-packets are about the file of -w FILE")
 	case s.duration < 0 || s.every < 0 || s.summary < 0:
 		return usagef("a time below zero")
+	case s.noDecode && (s.json || s.full || len(s.only) > 0):
+		return usagef("--no-decode leaves nothing to tell for --json, --full and --only")
 	case s.json && s.summary > 0:
 		return usagef("--json and --every write to the same place: give one of them")
 	}
@@ -258,18 +264,37 @@ func (s *sniffer) watch(p pipeline.Config, tap *sniff.Tap, files *ring.Writer, m
 
 	found := newAnswers(p.Questions)
 	out := &sniffOutput{sniffer: s, found: found, tap: tap, files: files, meter: meter, started: time.Now()}
-	if s.out.is && terminalOf(os.Stdin).is && !s.json && s.summary == 0 {
+	if s.out.is && terminalOf(os.Stdin).is && !s.json && !s.noDecode && s.summary == 0 {
 		out.newest = newNewest()
 	}
 	out.watch(&p)
 	p.Input = tap
 	stop := out.begin(ctx)
-	stats, err := pipeline.Run(ctx, p)
+	var stats pipeline.Stats
+	var err error
+	if s.noDecode {
+		err = drain(tap)
+	} else {
+		stats, err = pipeline.Run(ctx, p)
+	}
 	err = errors.Join(err, stop())
 	if files != nil {
 		err = errors.Join(err, files.Close())
 	}
 	return errors.Join(err, out.end(&stats))
+}
+
+// drain takes all packets and does nothing with them.
+func drain(tap *sniff.Tap) error {
+	var b capture.Batch
+	for {
+		if err := tap.Next(&b); errors.Is(err, io.EOF) {
+			return nil
+		} else if err != nil {
+			return err
+		}
+		b.Release()
+	}
 }
 
 // sniffOutput is what is printed meanwhile, and at the end.
@@ -460,7 +485,8 @@ func (o *sniffOutput) interval(a, b *figures, told map[string]bool) {
 	o.stdout.Flush()
 }
 
-// end prints the report, or in JSON mode only says on stderr what was lost.
+// end prints the report; where there is none, it says on stderr how many packets
+// were captured and what was lost.
 func (o *sniffOutput) end(stats *pipeline.Stats) error {
 	f := o.figures()
 	var drops []report.Drop
@@ -486,8 +512,8 @@ func (o *sniffOutput) end(stats *pipeline.Stats) error {
 		st := o.files.Stats()
 		o.tell(fmt.Sprintf("%s in %s of -w, the last one %s", analyzers.CountOf(int64(st.Packets), "packet"), analyzers.CountOf(int64(st.Files), "file"), st.Path))
 	}
-	if o.json {
-		o.tell(fmt.Sprintf("%s received", analyzers.CountOf(int64(f.received), "packet")))
+	if o.json || o.noDecode {
+		o.tell(fmt.Sprintf("%s captured", analyzers.CountOf(int64(f.packets), "packet")))
 		for _, d := range drops {
 			o.tell(fmt.Sprintf("%s dropped %s", analyzers.CountOf(int64(d.Packets), "packet"), d.By))
 		}

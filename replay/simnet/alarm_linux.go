@@ -10,7 +10,7 @@ import (
 
 // awake is the last part of a delay, for which the goroutine stays awake: a
 // timer wakes it up to this much late.
-const awake = 60 * time.Microsecond
+const awake = 200 * time.Microsecond
 
 // alarm wakes one goroutine at a moment. The runtime's own timers wait in
 // whole milliseconds when the process is idle, up to 1 ms late, and a sleep in
