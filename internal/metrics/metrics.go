@@ -8,6 +8,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"runtime"
 	"strconv"
 	"sync"
 	"time"
@@ -117,6 +118,8 @@ func (m *Meter) WriteTo(w io.Writer) (int64, error) {
 	counter("wiretale_flows_total", "Flows begun.", m.started)
 	head("wiretale_flows_open", "gauge", "Flows that are not over.")
 	b = fmt.Appendf(b, "wiretale_flows_open %d\n", m.started-min(m.ended, m.started))
+	head("go_goroutines", "gauge", "Goroutines of this process.")
+	b = fmt.Appendf(b, "go_goroutines %d\n", runtime.NumGoroutine())
 	head("wiretale_events_total", "counter", "Events, by kind.")
 	for _, k := range events.Kinds() {
 		if n := m.kinds[k]; n > 0 {
