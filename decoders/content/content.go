@@ -5,7 +5,6 @@
 package content
 
 import (
-	"bufio"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
@@ -14,12 +13,7 @@ import (
 	"io"
 	"iter"
 	"strings"
-
-	"github.com/andybalholm/brotli"
-	"github.com/klauspost/compress/flate"
-	"github.com/klauspost/compress/gzip"
-	"github.com/klauspost/compress/zlib"
-	"github.com/klauspost/compress/zstd"
+	"sync"
 
 	"github.com/wiretale/wiretale/decoders"
 	"github.com/wiretale/wiretale/events"
@@ -193,31 +187,37 @@ func (h *Reader) decode(list []string, yield func(struct{}) bool) (err error) {
 		}
 	}()
 	var r io.Reader = source{h, yield}
+	layers := make([]*layer, len(list))
 	for i := len(list) - 1; i >= 0; i-- {
-		l := &layer{h: h, coding: list[i], raw: bufio.NewReaderSize(r, 4096)}
-		defer l.close()
-		r = l
+		layers[i] = &layer{h: h, coding: list[i], kit: takeKit(r)}
+		r = layers[i]
 	}
-	buf := make([]byte, 32<<10)
-	for {
-		n, err := r.Read(buf)
+	buf := buffers.Get().(*[32 << 10]byte)
+	for err == nil {
+		var n int
+		n, err = r.Read(buf[:])
 		h.take(buf[:n])
-		if err == io.EOF {
-			return nil
-		}
-		if err != nil {
-			return err
-		}
 	}
+	// Not after a panic: who knows what state they are in.
+	for _, l := range layers {
+		l.kit.rest()
+	}
+	buffers.Put(buf)
+	if err == io.EOF {
+		return nil
+	}
+	return err
 }
+
+// buffers are for decoded bytes.
+var buffers = sync.Pool{New: func() any { return new([32 << 10]byte) }}
 
 // layer undoes one coding.
 type layer struct {
 	h      *Reader
 	coding string
-	raw    *bufio.Reader
-	r      io.Reader
-	closer func()
+	kit    *kit
+	r      io.Reader // nil: not open yet
 	count  int64
 	err    error
 }
@@ -227,7 +227,7 @@ func (l *layer) Read(p []byte) (n int, err error) {
 		return 0, l.err
 	}
 	if l.r == nil {
-		l.err = l.open()
+		l.r, l.err = l.kit.open(l.coding)
 	}
 	if l.err == nil {
 		n, l.err = l.r.Read(p)
@@ -251,43 +251,4 @@ func (l *layer) fail(err error) error {
 		l.err = &codingError{l.coding, errors.Is(err, io.ErrUnexpectedEOF)}
 	}
 	return l.err
-}
-
-// open starts the decompressor. A body of no bytes has no coding to undo.
-func (l *layer) open() (err error) {
-	head, err := l.raw.Peek(2)
-	if len(head) == 0 {
-		return err
-	}
-	switch l.coding {
-	case "gzip":
-		l.r, err = gzip.NewReader(l.raw)
-		if err == io.EOF {
-			err = io.ErrUnexpectedEOF
-		}
-	case "deflate":
-		// RFC 9110 section 8.4.1.2 means zlib (RFC 1950); some send bare
-		// deflate (RFC 1951), and browsers take both.
-		if len(head) == 2 && head[0]&0x0f == 8 && (int(head[0])<<8|int(head[1]))%31 == 0 {
-			l.r, err = zlib.NewReader(l.raw)
-		} else {
-			l.r = flate.NewReader(l.raw)
-		}
-	case "br":
-		l.r = brotli.NewReader(l.raw)
-	case "zstd":
-		// RFC 9659: no window beyond 8 MiB in this coding.
-		var z *zstd.Decoder
-		z, err = zstd.NewReader(l.raw, zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true), zstd.WithDecoderMaxWindow(8<<20))
-		if err == nil {
-			l.r, l.closer = z, z.Close
-		}
-	}
-	return err
-}
-
-func (l *layer) close() {
-	if l.closer != nil {
-		l.closer()
-	}
 }
