@@ -11,7 +11,8 @@ import (
 // plain numbers (seconds, bytes); only Sections and Findings use these.
 
 // AppendDuration appends d with three significant digits in the unit that
-// fits: "250 ns", "1.25 µs", "34.1 ms", "4.02 s", "15.3 min", "3.20 h".
+// fits: "250 ns", "1.25 µs", "34.1 ms", "4.02 s", "15.3 min", "3.20 h", and from
+// 48 h on "15.3 d", "5,662 d".
 func AppendDuration(dst []byte, d events.Duration) []byte {
 	if d < 0 {
 		if d == math.MinInt64 {
@@ -33,9 +34,15 @@ func AppendDuration(dst []byte, d events.Duration) []byte {
 		return append(appendThree(dst, v/1e9), " s"...)
 	case v < 119.5*60e9:
 		return append(appendThree(dst, v/60e9), " min"...)
+	case v < 47.95*3600e9:
+		return append(appendThree(dst, v/3600e9), " h"...)
+	case v < 999.5*day:
+		return append(appendThree(dst, v/day), " d"...)
 	}
-	return append(appendThree(dst, v/3600e9), " h"...)
+	return append(append(dst, CountText(int64(v/day+0.5))...), " d"...)
 }
+
+const day = 24 * 3600e9 // nanoseconds
 
 // DurationText is AppendDuration as a string.
 func DurationText(d events.Duration) string {

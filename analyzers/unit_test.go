@@ -1,6 +1,7 @@
 package analyzers
 
 import (
+	"math"
 	"testing"
 
 	"github.com/wiretale/wiretale/events"
@@ -17,6 +18,14 @@ func TestUnits(t *testing.T) {
 		{DurationText(-4_020_000_000), "-4.02 s"},
 		{DurationText(918 * 1_000_000_000), "15.3 min"},
 		{DurationText(events.Duration(11520) * 1_000_000_000), "3.20 h"},
+		{DurationText(events.Duration(47.9 * 3600 * 1e9)), "47.9 h"},
+		{DurationText(48 * 3600 * 1_000_000_000), "2.00 d"},
+		{DurationText(7 * 24 * 3600 * 1_000_000_000), "7.00 d"},
+		{DurationText(-90 * 24 * 3600 * 1_000_000_000), "-90.0 d"},
+		{DurationText(999 * 24 * 3600 * 1_000_000_000), "999 d"},
+		{DurationText(1000 * 24 * 3600 * 1_000_000_000), "1,000 d"},
+		{DurationText(135_901 * 3600 * 1_000_000_000), "5,663 d"}, // 5662.54
+		{DurationText(math.MaxInt64), "106,752 d"},
 		{BytesText(512), "512 B"},
 		{BytesText(1460), "1.46 kB"},
 		{BytesText(12_000_000), "12.0 MB"},

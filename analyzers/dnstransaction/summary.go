@@ -205,10 +205,10 @@ func fate(v *Transaction) string {
 		w += ", truncated"
 	}
 	if n := len(v.SecondAnswers); n > 0 {
-		w += fmt.Sprintf(", %d more answers", n)
+		w += ", " + analyzers.CountOf(int64(n), "more answer")
 	}
 	if n := len(v.Mismatched); n > 0 {
-		w += fmt.Sprintf(", %d wrong answers", n)
+		w += ", " + analyzers.CountOf(int64(n), "wrong answer")
 	}
 	return w
 }
@@ -245,7 +245,7 @@ func (s *summary) lead() string {
 		fmt.Fprintf(&b, "; %s undecided", analyzers.CountText(int64(s.undecided)))
 	}
 	if s.multicast > 0 {
-		fmt.Fprintf(&b, "; %s multicast queries (mDNS, LLMNR)", analyzers.CountText(int64(s.multicast)))
+		fmt.Fprintf(&b, "; %s (mDNS, LLMNR)", counted(s.multicast, "multicast query", "multicast queries"))
 	}
 	b.WriteByte('.')
 	return b.String()
@@ -278,7 +278,7 @@ func (s *summary) findings() []analyzers.Finding {
 	}
 	if f := &s.differing; f.count > 0 {
 		w := f.worst.Kept()[0]
-		add(f, analyzers.Bad, fmt.Sprintf("%s DNS queries got two different answers to one query; worst: %s %s from %s to %s", count(f.count), w.Name, w.Type, w.Client, w.Server))
+		add(f, analyzers.Bad, fmt.Sprintf("%s got two different answers; worst: %s %s from %s to %s", counted(f.count, "DNS query", "DNS queries"), w.Name, w.Type, w.Client, w.Server))
 	}
 	if f := &s.wrong; f.count > 0 {
 		w := f.worst.Kept()[0]
@@ -286,30 +286,38 @@ func (s *summary) findings() []analyzers.Finding {
 		if w.number >= flood {
 			sev = analyzers.Bad
 		}
-		add(f, sev, fmt.Sprintf("%s DNS queries got answers with a wrong id or question; worst: %s %s from %s to %s, %s", count(f.count), w.Name, w.Type, w.Client, w.Server, times(w.number)))
+		add(f, sev, fmt.Sprintf("%s got answers with a wrong id or question; worst: %s %s from %s to %s, %s", counted(f.count, "DNS query", "DNS queries"), w.Name, w.Type, w.Client, w.Server, times(w.number)))
 	}
 	if f := &s.slow; f.count > 0 {
 		w := f.worst.Kept()[0]
 		text := fmt.Sprintf("%s of %s answered DNS queries took more than %s; worst: %s %s from %s to %s, %s", count(f.count), count(s.answered), analyzers.DurationText(slow), w.Name, w.Type, w.Client, w.Server, analyzers.DurationText(w.cost))
 		if n := len(w.Retries); n > 0 {
-			text += fmt.Sprintf(" with %s retries", count(n))
+			text += " with " + counted(n, "retry", "retries")
 		}
 		add(f, analyzers.Warn, text)
 	}
 	if f := &s.failed; f.count > 0 {
 		w := f.worst.Kept()[0]
-		add(f, analyzers.Warn, fmt.Sprintf("%s DNS queries were answered SERVFAIL or REFUSED; first by time lost: %s %s from %s by %s, %s", count(f.count), w.Name, w.Type, w.Client, w.Server, w.Rcode))
+		add(f, analyzers.Warn, fmt.Sprintf("%s answered SERVFAIL or REFUSED; first by time lost: %s %s from %s by %s, %s", counted(f.count, "DNS query was", "DNS queries were"), w.Name, w.Type, w.Client, w.Server, w.Rcode))
 	}
 	if f := &s.noFallback; f.count > 0 {
 		w := f.worst.Kept()[0]
-		add(f, analyzers.Note, fmt.Sprintf("%s truncated DNS answers were not followed by a query over TCP within %s; one: %s %s from %s", count(f.count), analyzers.DurationText(linger), w.Name, w.Type, w.Client))
+		add(f, analyzers.Note, fmt.Sprintf("%s not followed by a query over TCP within %s; one: %s %s from %s", counted(f.count, "truncated DNS answer was", "truncated DNS answers were"), analyzers.DurationText(linger), w.Name, w.Type, w.Client))
 	}
 	if f := &s.unasked; f.count > 0 {
 		w := f.worst.Kept()[0]
-		add(f, analyzers.Note, fmt.Sprintf("%s DNS answers have no query in the capture; one: %s %s to %s", count(f.count), w.Name, w.Type, w.Client))
+		add(f, analyzers.Note, fmt.Sprintf("%s no query in the capture; one: %s %s to %s", counted(f.count, "DNS answer has", "DNS answers have"), w.Name, w.Type, w.Client))
 	}
 	slices.SortFunc(out, analyzers.CompareFindings)
 	return out
+}
+
+// counted is n with the words for one, or for many.
+func counted(n int, one, many string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return analyzers.CountText(int64(n)) + " " + many
 }
 
 func times(n int) string {

@@ -442,7 +442,7 @@ func TestScroll(t *testing.T) {
 }
 
 func TestFigure(t *testing.T) {
-	for cell, want := range map[string]float64{"1,234": 1234, "34.0 ms": 0.034, "3.5 %": 3.5, "-2.00 s": -2, "1.54 Mb/s": 1.54e6, "12": 12} {
+	for cell, want := range map[string]float64{"1,234": 1234, "34.0 ms": 0.034, "3.5 %": 3.5, "-2.00 s": -2, "1.54 Mb/s": 1.54e6, "12": 12, "3.20 h": 11520, "5,662 d": 5662 * 86400} {
 		if got, ok := figure(cell); !ok || got != want {
 			t.Errorf("figure(%q) = %v, %v; want %v", cell, got, ok, want)
 		}

@@ -46,7 +46,7 @@ func sortedBy(rows [][]string, column int) [][]string {
 // only stand in one column.
 var units = map[string]float64{
 	"": 1, "%": 1,
-	"ns": 1e-9, "µs": 1e-6, "ms": 1e-3, "s": 1, "min": 60, "h": 3600,
+	"ns": 1e-9, "µs": 1e-6, "ms": 1e-3, "s": 1, "min": 60, "h": 3600, "d": 86400,
 	"B": 1, "kB": 1e3, "MB": 1e6, "GB": 1e9, "TB": 1e12, "PB": 1e15, "EB": 1e18,
 	"b/s": 1, "kb/s": 1e3, "Mb/s": 1e6, "Gb/s": 1e9, "Tb/s": 1e12, "Pb/s": 1e15, "Eb/s": 1e18,
 }
