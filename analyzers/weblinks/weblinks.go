@@ -16,6 +16,13 @@ import (
 // from, in its order, until add says that it is enough. Links to follow are
 // none of them.
 func Links(base string, doc []byte, add func(url string) bool) {
+	if doc = cut(doc); len(doc) > 0 {
+		links(base, doc, add)
+	}
+}
+
+// links is Links without leaving anything out before.
+func links(base string, doc []byte, add func(url string) bool) {
 	more := true
 	see := func(ref string) {
 		if u, ok := weburl.Resolve(base, ref); more && ok {

@@ -1,6 +1,7 @@
 package weblinks
 
 import (
+	"math/rand/v2"
 	"slices"
 	"testing"
 
@@ -33,10 +34,42 @@ func TestLinks(t *testing.T) {
 	}
 }
 
+// sameLinks holds what Links finds against the tokenizer's reading of the whole.
+func sameLinks(t *testing.T, doc []byte) {
+	t.Helper()
+	var got, want []string
+	Links("http://a.test/p/", doc, func(u string) bool { got = append(got, u); return true })
+	links("http://a.test/p/", doc, func(u string) bool { want = append(want, u); return true })
+	if !slices.Equal(got, want) {
+		t.Errorf("%q\nlinks %q, want %q; kept %q", doc, got, want, cut(doc))
+	}
+}
+
+// Documents made of all that is special, in any order.
+func TestCut(t *testing.T) {
+	pieces := []string{
+		"<img src=a>", "<IMG SRC='b' >", "<img src=\"c>d\"", "<p style='x:url(d)'>", "<a href=n>", "</a>", "</ style=x>", "</>", "<!--", "-->", "--!>", "--!-", "-", "!", ">",
+		"<", "/", "=", "'", "\"", " ", "\n", "x", "<script", "<script>", "<script src=e>", "</script>", "</SCRIPT ", "</script", "<style>", "url(f)", "</style>", "</styl", "<style/>",
+		"<title>", "</title>", "<plaintext>", "<!DOCTYPE html>", "<!doc", "<?xml ", "<![CDATA[", "]]>", "<base href=/q/>", "<iframe src=g>", "</iframe>", "<link rel=icon href=h&amp;i>",
+		"<td background=j", "<x/style=url(k)>", "<noscript>", "</noscript>", "&lt;", "\x00", "<é", "<textarea>", "</textarea/", "<body\tbackground\n=\fl>",
+	}
+	random := rand.New(rand.NewPCG(3, 4))
+	for range 200_000 {
+		var doc []byte
+		for range 1 + random.IntN(12) {
+			doc = append(doc, pieces[random.IntN(len(pieces))]...)
+		}
+		if sameLinks(t, doc); t.Failed() {
+			return
+		}
+	}
+}
+
 // Whatever a document holds, its reading ends.
 func FuzzLinks(f *testing.F) {
 	f.Add([]byte(`<img src="a"><style>@import url(b)`))
 	f.Fuzz(func(t *testing.T, b []byte) {
+		sameLinks(t, b)
 		Links("http://a.test/", b, func(u string) bool {
 			if n, ok := weburl.Normal(u); !ok || n != u {
 				t.Errorf("%q is not in normal form: %q", u, n)
