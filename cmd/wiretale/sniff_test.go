@@ -112,6 +112,28 @@ func linesWith(text, word string) []string {
 	return list
 }
 
+// fromFile is what a command prints of a file as JSON.
+func fromFile(t *testing.T, command, file string) string {
+	t.Helper()
+	var out, errs strings.Builder
+	if code := run([]string{command, "--json", file}, nil, &out, &errs); code != exitOK {
+		t.Fatalf("%s: exit code %d: %s", command, code, errs.String())
+	}
+	return out.String()
+}
+
+// isOfFile checks that what sniff said is what analyze and decode say of the
+// file that it kept.
+func isOfFile(t *testing.T, said, file string) {
+	t.Helper()
+	for _, c := range []struct{ word, want string }{{`{"analysis":`, fromFile(t, "analyze", file)}, {`{"frame":`, fromFile(t, "decode", file)}} {
+		got, want := linesWith(said, c.word), linesWith(c.want, c.word)
+		if len(want) == 0 || !slices.Equal(got, want) {
+			t.Errorf("%s: live %d lines, from the file %d; live:\n%s\nfile:\n%s", c.word, len(got), len(want), strings.Join(got, ""), strings.Join(want, ""))
+		}
+	}
+}
+
 // What sniff says as packets come is what analyze and decode say of the file
 // that it kept.
 func TestSniffIsAnalyze(t *testing.T) {
@@ -124,19 +146,7 @@ func TestSniffIsAnalyze(t *testing.T) {
 	if strings.Contains(s.errors.String(), "dropped") {
 		t.Skip("packets were dropped: the machine is busy")
 	}
-	var rows, events strings.Builder
-	if code := run([]string{"analyze", "--json", file}, nil, &rows, io.Discard); code != exitOK {
-		t.Fatalf("analyze: exit code %d", code)
-	}
-	if code := run([]string{"decode", "--json", file}, nil, &events, io.Discard); code != exitOK {
-		t.Fatalf("decode: exit code %d", code)
-	}
-	for _, c := range []struct{ word, want string }{{`{"analysis":`, rows.String()}, {`{"frame":`, events.String()}} {
-		got, want := linesWith(s.out.String(), c.word), linesWith(c.want, c.word)
-		if len(want) == 0 || !slices.Equal(got, want) {
-			t.Errorf("%s: live %d lines, from the file %d; live:\n%s\nfile:\n%s", c.word, len(got), len(want), strings.Join(got, ""), strings.Join(want, ""))
-		}
-	}
+	isOfFile(t, s.out.String(), file)
 	if n := len(linesWith(s.out.String(), `"kind":"http.response"`)); n < 5 {
 		t.Errorf("%d responses, want 5 or more", n)
 	}
