@@ -11,7 +11,6 @@ import (
 	"github.com/wiretale/wiretale/analyzers/all"
 	"github.com/wiretale/wiretale/events"
 	"github.com/wiretale/wiretale/internal/pipeline"
-	"github.com/wiretale/wiretale/replay"
 	"github.com/wiretale/wiretale/report"
 )
 
@@ -38,10 +37,7 @@ answer means says wiretale explain.`,
 			full := c.flags.Bool("full", false, "the whole report, however long")
 			only := c.flags.StringArray("only", nil, "only these `questions`, with commas between: "+strings.Join(questionNames(), ", "))
 			extractTo := c.flags.String("extract", "", "write the objects that were carried (HTTP bodies, mail attachments, FTP files, pieces of torrents) to this `folder`, with an index.json")
-			var link analyzers.AccessLink
-			c.flags.Var(&textFlag[int64]{&link.Rate, replay.ParseRate, replay.RateText}, "access-link", "`rate` of the link behind which all clients are, for http.cache.whatif: 10mbit, 1.54Mb/s, 500kbit")
-			c.flags.Var(&textFlag[analyzers.Queue]{&link.Queue, analyzers.ParseQueue, analyzers.Queue.String}, "queue", "`model` of what waits for the access link: md1 (every object takes the same time) or mm1")
-			anchors := c.flags.String("trust-anchor", "", "`file` of the keys that dnssec believes (DS and DNSKEY lines of a zone file) in place of the root's")
+			answers := c.answerFlags()
 			c.filterFlag()
 			c.commonFlags()
 			return func() error {
@@ -49,8 +45,7 @@ answer means says wiretale explain.`,
 				if err != nil {
 					return err
 				}
-				p.AccessLink = link
-				if p.TrustAnchors, err = readAnchors(*anchors); err != nil {
+				if err := answers.set(&p); err != nil {
 					return err
 				}
 				if p.Questions, err = questions(split(*only)); err != nil {

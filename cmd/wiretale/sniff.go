@@ -49,6 +49,7 @@ type sniffer struct {
 	json     bool
 	full     bool
 	only     []string
+	answers  *answerFlags
 	summary  time.Duration // --every
 	metrics  string
 	user     string
@@ -94,6 +95,7 @@ without them it says what to do; with them it gives them up once it has begun.`,
 			f.DurationVar(&s.summary, "every", 0, "print a line of figures whenever this `time` is over, and what was found since")
 			f.BoolVar(&s.full, "full", false, "the whole report at the end, however long")
 			f.StringArrayVar(&s.only, "only", nil, "only these `questions`, with commas between (wiretale explain lists them)")
+			s.answers = c.answerFlags()
 			f.StringVar(&s.metrics, "metrics", "", "serve figures in the text format of Prometheus at this `address`: :9100")
 			f.StringVar(&s.user, "user", "", "become this `user` once capturing has begun (default: who called sudo, or nobody)")
 			c.commonFlags()
@@ -124,6 +126,8 @@ func (s *sniffer) check() error {
 		return usagef("a time below zero")
 	case s.noDecode && (s.json || s.full || len(s.only) > 0):
 		return usagef("--no-decode leaves nothing to tell for --json, --full and --only")
+	case s.noDecode && s.answers.given():
+		return usagef("--no-decode asks no question, so --access-link, --queue and --trust-anchor are of no use")
 	case s.json && s.summary > 0:
 		return usagef("--json and --every write to the same place: give one of them")
 	}
@@ -142,6 +146,9 @@ func (s *sniffer) run() error {
 	}
 	p.Paths, p.Stdin, p.Filter = nil, nil, ""
 	if p.Questions, err = questions(split(s.only)); err != nil {
+		return err
+	}
+	if err := s.answers.set(&p); err != nil {
 		return err
 	}
 	// Before there is a file that somebody may want another one after.
@@ -265,7 +272,8 @@ func (s *sniffer) watch(p pipeline.Config, tap *sniff.Tap, files *ring.Writer, m
 	found := newAnswers(p.Questions)
 	out := &sniffOutput{sniffer: s, found: found, tap: tap, files: files, meter: meter, started: time.Now()}
 	if s.out.is && terminalOf(os.Stdin).is && !s.json && !s.noDecode && s.summary == 0 {
-		out.newest = newNewest()
+		tap.Talkers = sniff.NewTalkers(&p.Limits)
+		out.newest = newNewest(tap.Talkers)
 	}
 	out.watch(&p)
 	p.Input = tap

@@ -9,6 +9,7 @@ import (
 
 	"github.com/wiretale/wiretale/events"
 	"github.com/wiretale/wiretale/internal/screen"
+	"github.com/wiretale/wiretale/internal/sniff"
 	"github.com/wiretale/wiretale/report"
 )
 
@@ -17,6 +18,8 @@ const screenEvery = 500 * time.Millisecond
 
 // newest keeps the newest messages as lines of text, and counts flows.
 type newest struct {
+	talkers *sniff.Talkers // that are told of flows
+
 	mu    sync.Mutex
 	sel   report.Selection
 	text  bytes.Buffer
@@ -25,18 +28,19 @@ type newest struct {
 	flows uint64
 }
 
-func newNewest() *newest {
-	n := &newest{sel: report.DefaultText()}
+func newNewest(t *sniff.Talkers) *newest {
+	n := &newest{sel: report.DefaultText(), talkers: t}
 	n.lines = report.NewMessages(&n.text, false, 0)
 	return n
 }
 
 func (n *newest) want() events.KindSet {
-	return n.sel.Want().Or(events.SetOf(events.KindFlowStart))
+	return n.sel.Want().Or(events.SetOf(events.KindFlowStart)).Or(n.talkers.Want())
 }
 
 // events takes events; they are not kept.
 func (n *newest) events(evs []*events.Event) error {
+	n.talkers.Events(evs)
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	for _, e := range evs {
@@ -118,5 +122,6 @@ func (o *sniffOutput) state(a, b *figures) screen.State {
 		s.PacketRate, s.ByteRate = float64(b.packets-a.packets)/span, float64(b.bytes-a.bytes)/span
 	}
 	s.Messages, s.Flows = o.newest.last()
+	s.Talkers, s.Protocols = o.tap.Talkers.Section(b.at), o.tap.Talkers.Protocols(b.at)
 	return s
 }

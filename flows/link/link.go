@@ -69,7 +69,8 @@ type Decoder struct {
 func NewDecoder(l *events.Limits) *Decoder { return &Decoder{limits: l} }
 
 // Decode decodes one packet into *p. What *p holds is defined only for the
-// verdict IP. in.Data is not changed; p.Payload may point into it.
+// verdict IP, and its two ends for Fragment, too. in.Data is not changed;
+// p.Payload may point into it.
 func (d *Decoder) Decode(in *capture.Packet, p *Packet) Verdict {
 	d.now, d.vlan, d.tunnels, d.layers = in.Time, 0, 0, 0
 	b := in.Data

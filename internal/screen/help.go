@@ -8,8 +8,8 @@ var helpLines = [][2]string{
 	{"Home End", "oldest; newest, and stay there"},
 	{"f", "only this message's stream, and back"},
 	{"enter", "its conversation; esc: back"},
-	{"tab shift+tab", "next question, the one before"},
-	{"s", "sort by the next column"},
+	{"tab shift+tab", "next table, the one before"},
+	{"s", "sort talkers, or a table, by the next column"},
 	{"q ctrl+c", "quit"},
 }
 

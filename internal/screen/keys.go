@@ -38,6 +38,8 @@ func (m *model) key(k tea.KeyMsg) tea.Cmd {
 		m.view, m.mode, m.list.typed = messages, typing, m.list.filter
 	default:
 		switch m.view {
+		case overview:
+			m.overviewKey(k.String())
 		case messages:
 			m.messagesKey(k.String())
 		case tables:
@@ -79,7 +81,7 @@ func (m *model) footer() []span {
 	case m.mode == typing:
 		return []span{{bold, "/" + m.list.filter + "_"}, {dim, "   enter: keep   esc: as before"}}
 	case m.view == overview:
-		text = "q quit  ? help  space pause  / filter"
+		text = "q quit  ? help  space pause  s sort  / filter"
 	case m.view == messages && m.list.show == conversation:
 		text = "q quit  ? help  space pause  esc back  ↑↓"
 	case m.view == messages:

@@ -46,7 +46,7 @@ type model struct {
 }
 
 func newModel(color bool, onPause func(bool)) *model {
-	return &model{width: 80, height: 24, color: color, onPause: onPause, table: tableView{sorted: unsorted}}
+	return &model{width: 80, height: 24, color: color, onPause: onPause, table: tableView{sorted: map[string]int{}}}
 }
 
 // Init is part of tea.Model.

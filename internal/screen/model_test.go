@@ -377,7 +377,7 @@ func TestTooManyMessages(t *testing.T) {
 func TestTables(t *testing.T) {
 	m := on(80, 24, made())
 	press(m, "3")
-	has(t, m, "Round trips", "question 1 of 2", "Three flows were measured.", "34.0 ms", "4 more")
+	has(t, m, "Round trips", "  1 of 2", "Three flows were measured.", "34.0 ms", "4 more")
 	order := func(want string) {
 		t.Helper()
 		var got string
@@ -402,7 +402,7 @@ func TestTables(t *testing.T) {
 	hasNot(t, m, "by bytes")
 	order("bac")
 	press(m, "tab")
-	has(t, m, "Look-ups", "question 2 of 2", "example.com.")
+	has(t, m, "Look-ups", "  2 of 2", "example.com.")
 	hasNot(t, m, "Silent")
 	press(m, "tab")
 	has(t, m, "Round trips")
@@ -417,7 +417,7 @@ func TestTheQuestionStays(t *testing.T) {
 	s := made()
 	s.Sections = append([]analyzers.Section{{Title: "Early", Lead: "First."}}, s.Sections...)
 	m.Update(s)
-	has(t, m, "Look-ups", "question 3 of 3")
+	has(t, m, "Look-ups", "  3 of 3")
 }
 
 func TestScroll(t *testing.T) {

@@ -14,18 +14,25 @@ func labelled(name string) span {
 	return span{dim, name + strings.Repeat(" ", max(label-report.Width(name), 1))}
 }
 
-// roomy is a height from which there are blank lines and a higher sparkline.
-const roomy = 20
+// Heights from which there are blank lines and a higher sparkline, and from
+// which it is higher still and the talkers have a line of names.
+const roomy, tall = 20, 27
 
 func (m *model) overview(c *canvas) {
 	s := &m.state
 	lines := 1
-	if c.height >= roomy {
+	switch {
+	case c.height >= tall:
 		lines = 3
+	case c.height >= roomy:
+		lines = 2
 	}
 	drawn, top := spark(s.Rates, c.width-label-1, lines)
 	names := []string{"rate " + analyzers.RateText(s.ByteRate)}
-	if lines > 1 {
+	switch lines {
+	case 2:
+		names = append(names, "most "+analyzers.RateText(top))
+	case 3:
 		names = []string{"rate", analyzers.RateText(s.ByteRate), "most " + analyzers.RateText(top)}
 	}
 	for i, text := range drawn {
@@ -38,8 +45,10 @@ func (m *model) overview(c *canvas) {
 		c.line(labelled("written to"), span{plain, s.File})
 	}
 
+	m.talkers(c)
 	m.areas(c)
 	m.findings(c)
+	m.tail(c)
 }
 
 func perSecond(rate float64) string {

@@ -1,5 +1,6 @@
 // Package screen is the full-screen view of a capture that is going on: the
-// rate, what was lost, the answers so far, the newest messages. It must not work
+// rate, what was lost, who talks most, the answers so far, the newest messages.
+// It must not work
 // anything out: figures and their order come with each State.
 package screen
 
@@ -37,6 +38,11 @@ type State struct {
 	// most 120.
 	Rates                []float64
 	PacketRate, ByteRate float64 // a second, now
+
+	// Talkers are the hosts that sent most, Protocols what they spoke, as
+	// tables. The overview has the first rows and columns of Talkers, and the
+	// Brief of Protocols.
+	Talkers, Protocols analyzers.Section
 
 	Sections []analyzers.Section // the answers so far, as the report has them
 	Messages []Message           // newest last, at most MaxMessages

@@ -12,25 +12,59 @@ import (
 // unsorted: rows are in the order of the answer, worst first.
 const unsorted = -1
 
-// tableView is the view of a question's table.
+// tableView is the view of a table: of the talkers, the protocols, a question.
 type tableView struct {
-	title  string // of the question; "" the first
-	sorted int    // by this column, or unsorted
-	top    int    // the first row that is shown
+	title string // of the table; "" the first
+	top   int    // the first row that is shown
+	// sorted are the columns by which tables are sorted, by title; a table that
+	// is not in it is unsorted.
+	sorted map[string]int
 }
 
-// answered are the sections that have something to show.
+// by is the column by which s is sorted, or unsorted.
+func (t *tableView) by(s *analyzers.Section) int {
+	if col, ok := t.sorted[s.Title]; ok && col < len(s.Columns) {
+		return col
+	}
+	return unsorted
+}
+
+// sort sorts s by the next of its first columns.
+func (t *tableView) sort(s *analyzers.Section, columns int) {
+	switch next := t.by(s) + 1; {
+	case next >= columns, len(s.Rows) == 0:
+		delete(t.sorted, s.Title)
+	default:
+		t.sorted[s.Title] = next
+	}
+}
+
+// rows are those of s as they are sorted.
+func (t *tableView) rows(s *analyzers.Section) [][]string {
+	if col := t.by(s); col != unsorted {
+		return sortedBy(s.Rows, col)
+	}
+	return s.Rows
+}
+
+// answered are the sections that have something to show, after the tables of
+// talkers and protocols.
 func (m *model) answered() []*analyzers.Section {
 	var out []*analyzers.Section
-	for i := range m.state.Sections {
-		if s := &m.state.Sections[i]; s.Lead != "" || len(s.Rows) > 0 {
+	add := func(s *analyzers.Section) {
+		if s.Lead != "" || len(s.Rows) > 0 {
 			out = append(out, s)
 		}
+	}
+	add(&m.state.Talkers)
+	add(&m.state.Protocols)
+	for i := range m.state.Sections {
+		add(&m.state.Sections[i])
 	}
 	return out
 }
 
-// current is the place of the question that is shown: the first where it is not
+// current is the place of the table that is shown: the first where it is not
 // among them.
 func (m *model) current(sections []*analyzers.Section) int {
 	return max(slices.IndexFunc(sections, func(s *analyzers.Section) bool { return s.Title == m.table.title }), 0)
@@ -47,7 +81,7 @@ func (m *model) tablesKey(key string) {
 	page := max(m.height-8, 1)
 	turn := func(by int) {
 		next := sections[(at+by+len(sections))%len(sections)]
-		*t = tableView{title: next.Title, sorted: unsorted}
+		t.title, t.top = next.Title, 0
 	}
 	scroll := func(by int) { t.top = min(max(t.top+by, 0), max(len(s.Rows)-1, 0)) }
 	switch key {
@@ -57,9 +91,7 @@ func (m *model) tablesKey(key string) {
 		turn(-1)
 	case "s":
 		t.title, t.top = s.Title, 0
-		if t.sorted++; t.sorted >= len(s.Columns) || len(s.Rows) == 0 {
-			t.sorted = unsorted
-		}
+		t.sort(s, len(s.Columns))
 	case "up", "k":
 		scroll(-1)
 	case "down", "j":
@@ -83,8 +115,8 @@ func (m *model) tables(c *canvas) {
 	}
 	at := m.current(sections)
 	s := sections[at]
-	head := []span{{bold, s.Title}, {dim, "  question " + analyzers.CountText(int64(at+1)) + " of " + analyzers.CountText(int64(len(sections)))}}
-	if col := m.table.sorted; col >= 0 && col < len(s.Columns) {
+	head := []span{{bold, s.Title}, {dim, "  " + analyzers.CountText(int64(at+1)) + " of " + analyzers.CountText(int64(len(sections)))}}
+	if col := m.table.by(s); col != unsorted {
 		head = append(head, span{cyan, "  by " + s.Columns[col].Name})
 	}
 	c.line(head...)
@@ -103,10 +135,7 @@ func (m *model) tables(c *canvas) {
 
 // rows sets the table from the row that is at the top.
 func (m *model) rows(c *canvas, s *analyzers.Section) {
-	rows := s.Rows
-	if col := m.table.sorted; col >= 0 && col < len(s.Columns) {
-		rows = sortedBy(rows, col)
-	}
+	rows := m.table.rows(s)
 	body := c.room() - 2 // the names of the columns, and how many more
 	top := min(m.table.top, max(len(rows)-body, 0))
 	m.table.top = top // keys go on from what is seen

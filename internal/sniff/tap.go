@@ -1,6 +1,6 @@
 // Package sniff is what lies between an interface that is watched and a run: it
 // keeps copies of packets in files, counts, and ends the capture in time. It
-// must not look into packets.
+// must not look further into packets than to see between whom they are.
 package sniff
 
 import (
@@ -27,6 +27,8 @@ type Tap struct {
 	// Filter, where set, selects packets that the kernel could not select.
 	Filter *filter.Program
 	Keep   Keeper // nil: none
+	// Talkers, where set, count what is given to the run.
+	Talkers *Talkers
 
 	given, filtered, unkept atomic.Uint64
 	bytes                   atomic.Uint64
@@ -91,7 +93,11 @@ func (t *Tap) Next(b *capture.Batch) error {
 	}
 	t.given.Add(uint64(len(b.Packets)))
 	t.bytes.Add(bytes)
-	t.count(bytes, time.Now().Unix())
+	now := time.Now()
+	t.count(bytes, now.Unix())
+	if t.Talkers != nil {
+		t.Talkers.add(b.Packets, now)
+	}
 	return nil
 }
 

@@ -1,0 +1,100 @@
+package screen
+
+import (
+	"bytes"
+	"strings"
+
+	"github.com/wiretale/wiretale/report"
+)
+
+// talkersColumns are how many columns of the talkers' table the overview has.
+const talkersColumns = 5
+
+// overviewKey does what a key says there.
+func (m *model) overviewKey(key string) {
+	if key == "s" {
+		s := &m.state.Talkers
+		m.table.sort(s, min(talkersColumns, len(s.Columns)))
+	}
+}
+
+// talkersShown is how many talkers there are in an overview of a height.
+func talkersShown(height int) int {
+	switch {
+	case height < 10:
+		return 1
+	case height < roomy:
+		return 2
+	case height < tall:
+		return 3
+	case height < 2*roomy:
+		return 5
+	}
+	return 10
+}
+
+// talkers are who sent most, and the protocols that were spoken.
+func (m *model) talkers(c *canvas) {
+	s := &m.state.Talkers
+	if c.height >= roomy {
+		c.blank()
+	}
+	names := []string{"talkers"}
+	if col := m.table.by(s); col != unsorted {
+		names = append(names, "by "+s.Columns[col].Name)
+	}
+	put := func(st style, text string) {
+		name := ""
+		if len(names) > 0 {
+			name, names = names[0], names[1:]
+		}
+		c.line(labelled(name), span{st, text})
+	}
+	if len(s.Rows) == 0 {
+		put(dim, "none yet")
+		return
+	}
+	const indent = 2 // of a table
+	columns, rows := s.Columns[:min(talkersColumns, len(s.Columns))], m.table.rows(s)
+	rows = rows[:min(talkersShown(c.height), len(rows))]
+	var b bytes.Buffer
+	if err := report.Table(&b, columns, rows, report.Options{Width: c.width - label + indent}); err != nil {
+		return // a buffer takes everything
+	}
+	for i, text := range strings.Split(strings.TrimSuffix(b.String(), "\n"), "\n") {
+		st := plain
+		if i == 0 {
+			if c.height < tall {
+				continue
+			}
+			st = dim
+		}
+		put(st, strings.TrimPrefix(text, strings.Repeat(" ", indent)))
+	}
+	if len(names) > 0 { // "by" has no line of its own
+		c.line(labelled(names[0]))
+	}
+	if p := m.state.Protocols.Brief; p != "" && c.height >= 10 {
+		c.line(labelled("protocols"), span{plain, p})
+	}
+}
+
+// fewMessages are not worth a heading.
+const fewMessages = 2
+
+// tail are the newest messages, where there is room left.
+func (m *model) tail(c *canvas) {
+	room := c.room() - 1 // a blank line
+	list := m.state.Messages
+	if room < fewMessages || len(list) == 0 {
+		return
+	}
+	c.blank()
+	for i, x := range list[max(len(list)-room, 0):] {
+		name := ""
+		if i == 0 {
+			name = "newest"
+		}
+		c.line(labelled(name), span{plain, report.Clean(x.Text)})
+	}
+}
