@@ -29,13 +29,20 @@ type Wait struct {
 // waits of a packet when the next one comes. The zero value is ready, but for
 // Limit.
 type Tracker struct {
-	Limit   int // waits kept, and pieces
-	Limited uint64
+	Limit   int    // waits kept, and pieces
+	Limited uint64 // waits given up, or with a hole of which nobody knows any more whose bytes it took
 
 	pieces []piece // without holes between them, in order
 	waits  []wait
 	known  int64 // up to here it is known whose each byte is
+	let    int64 // pieces that end before were let go
 }
+
+// past is how many pieces are kept at least of what was read: what lies behind
+// several holes is told when the last of them is filled, and the first, of
+// which it is said to have waited, lies back by then, by a receive window at
+// most.
+const past = 256
 
 // piece is bytes [from, to) of one message.
 type piece struct {
@@ -60,10 +67,10 @@ func (t *Tracker) Piece(offset, bytes int64, owner uint64, head bool) {
 		return
 	}
 	if len(t.pieces) >= max(t.Limit, 2) {
-		// The oldest are given up: waits for them do not find them.
-		n := copy(t.pieces, t.pieces[len(t.pieces)/2:])
-		t.pieces = t.pieces[:n]
-		t.Limited++
+		// The oldest are given up: settle counts the waits that miss them.
+		n := len(t.pieces) / 2
+		t.let = t.pieces[n-1].to
+		t.pieces = t.pieces[:copy(t.pieces, t.pieces[n:])]
 	}
 	t.pieces = append(t.pieces, piece{offset, end, owner, head})
 }
@@ -81,7 +88,7 @@ func (t *Tracker) Hole(b *events.TCPHOL, now events.Time) {
 }
 
 // Busy says that Settle has something to do.
-func (t *Tracker) Busy() bool { return len(t.waits) > 0 || len(t.pieces) > 0 }
+func (t *Tracker) Busy() bool { return len(t.waits) > 0 || len(t.pieces) >= 2*past }
 
 // Settle tells the waits of earlier packets, as far as it is known whose the
 // bytes are. The rest belongs to a piece that is not whole yet.
@@ -95,22 +102,28 @@ func (t *Tracker) Settle(tell func(Wait)) {
 	}
 	clear(t.waits[len(keep):])
 	t.waits = keep
-	// What waits may come for: holes of those kept. A hole to come lies
-	// behind all that was read.
+	if len(t.pieces) < 2*past {
+		return
+	}
+	// What waits may come for: holes of those kept, and of those to come.
 	least := t.known
 	for i := range t.waits {
 		least = min(least, t.waits[i].hole)
 	}
 	n := 0
-	for n < len(t.pieces) && t.pieces[n].to <= least {
+	for n < len(t.pieces)-past && t.pieces[n].to <= least {
 		n++
 	}
 	if n > 0 {
+		t.let = t.pieces[n-1].to
 		t.pieces = t.pieces[:copy(t.pieces, t.pieces[n:])]
 	}
 }
 
 func (t *Tracker) settle(w *wait, tell func(Wait)) {
+	if w.hole < t.let {
+		t.Limited++
+	}
 	hole := t.at(w.hole)
 	for i := t.at(w.from); i < len(t.pieces) && t.pieces[i].from < w.to; i++ {
 		p := &t.pieces[i]

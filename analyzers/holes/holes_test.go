@@ -47,9 +47,50 @@ func TestTurns(t *testing.T) {
 		if d := cmp.Diff(want, got); d != "" {
 			t.Error(d)
 		}
-		if tr.Settle(tell); len(tr.pieces)+len(tr.waits) != 0 {
+		if tr.Settle(tell); len(tr.waits) != 0 {
 			t.Errorf("kept: %+v", tr)
 		}
+	}
+}
+
+// Bytes 1000 to 2000 (of 3) and 3000 to 4000 (of 1) are lost. Bytes 4000 to
+// 5000, of 3, arrive behind both: the first hole, which took bytes of 3, is
+// filled long before the second.
+func TestTwoHoles(t *testing.T) {
+	tr := Tracker{Limit: 1000}
+	var got []Wait
+	tell := func(w Wait) { got = append(got, w) }
+	tr.Piece(0, 1000, 1, false)
+	tr.Settle(tell)
+	tr.Hole(hol(2000, 1000, 50, 1000, 1000), 200)
+	tr.Piece(1000, 1000, 3, false)
+	tr.Piece(2000, 1000, 1, false)
+	tr.Settle(tell)
+	tr.Settle(tell)
+	tr.Hole(hol(4000, 1000, 140, 1000, 1000), 300)
+	tr.Piece(3000, 1000, 1, false)
+	tr.Piece(4000, 1000, 3, false)
+	tr.Settle(tell)
+	want := []Wait{{Owner: 1, Arrived: 150, Released: 200}, {Owner: 3, Arrived: 160, Released: 300, Own: true}}
+	if d := cmp.Diff(want, got); d != "" || tr.Limited != 0 {
+		t.Error(d, tr.Limited)
+	}
+}
+
+// What was read long ago is let go, and a wait for it is told as such.
+func TestPast(t *testing.T) {
+	tr := Tracker{Limit: 10_000}
+	for i := range int64(10 * past) {
+		tr.Piece(i, 1, uint64(1+i%2), false)
+		tr.Settle(func(w Wait) { t.Error(w) })
+		if len(tr.pieces) > 2*past {
+			t.Fatalf("%d pieces", len(tr.pieces))
+		}
+	}
+	tr.Hole(hol(10*past, 1, 5, 0, 1), 200)
+	tr.Piece(10*past, 1, 9, false)
+	if tr.Settle(func(Wait) {}); tr.Limited != 1 {
+		t.Errorf("%d limited", tr.Limited)
 	}
 }
 

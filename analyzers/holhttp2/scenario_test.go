@@ -115,7 +115,9 @@ func TestLoss(t *testing.T) {
 	replaytest.Timing(t)
 	for _, rtt := range []time.Duration{20 * time.Millisecond, 50 * time.Millisecond, 200 * time.Millisecond} {
 		t.Run(rtt.String(), func(t *testing.T) {
-			checkLoss(t, replaytest.Run(t, "h2-loss", replay.Options{RTT: rtt, Seed: 7}))
+			r := replaytest.Run(t, "h2-loss", replay.Options{RTT: rtt, Seed: 7})
+			checkLoss(t, r)
+			checkSweep(t, r, new(replaytest.Row), false) // to the nanosecond
 		})
 	}
 }

@@ -23,14 +23,16 @@ func TestLoss(t *testing.T) {
 	replaytest.Timing(t)
 	for _, rtt := range []time.Duration{20 * time.Millisecond, 50 * time.Millisecond, 200 * time.Millisecond} {
 		t.Run(rtt.String(), func(t *testing.T) {
-			checkLoss(t, replaytest.Run(t, "h2-loss", replay.Options{RTT: rtt, Seed: 3}))
+			r := replaytest.Run(t, "h2-loss", replay.Options{RTT: rtt, Seed: 3})
+			checkLoss(t, r)
+			checkWaits(t, r, new(replaytest.Row)) // to the nanosecond
 		})
 	}
 }
 
 // One segment is lost: the stream that it is of waits for bytes of its own,
-// others of which bytes came behind it for those. None waits longer than its client says that it got nothing
-// of it, and the hole is there for a round trip, and up to a quarter of one
+// others of which bytes came behind it for those. None waits longer than its
+// client says that it got nothing of it, and the hole is there for a round trip, and up to a quarter of one
 // more while the server waits whether it was only overtaken (RFC 8985 section
 // 6.2).
 func checkLoss(t *testing.T, r *replaytest.Recording) holtcp.Value {

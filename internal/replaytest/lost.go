@@ -58,7 +58,8 @@ func (r *Recording) segments(t testing.TB) []truthcheck.Segment {
 			a, _ := netip.AddrFromSlice(from)
 			c, _ := netip.AddrFromSlice(to)
 			out = append(out, truthcheck.Segment{
-				Src: netip.AddrPortFrom(a, binary.BigEndian.Uint16(l4)), Dst: netip.AddrPortFrom(c, binary.BigEndian.Uint16(l4[2:])),
+				Time: k.Time.Std(),
+				Src:  netip.AddrPortFrom(a, binary.BigEndian.Uint16(l4)), Dst: netip.AddrPortFrom(c, binary.BigEndian.Uint16(l4[2:])),
 				Seq: binary.BigEndian.Uint32(l4[4:]), Payload: uint32(len(l4) - int(l4[12]>>4)*4),
 				FIN: l4[13]&1 != 0, SYN: l4[13]&2 != 0, RST: l4[13]&4 != 0,
 			})

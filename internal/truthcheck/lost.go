@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/netip"
 	"strings"
+	"time"
 
 	"github.com/wiretale/wiretale/events"
 	"github.com/wiretale/wiretale/replay/truth"
@@ -11,6 +12,7 @@ import (
 
 // Segment is what a capture has of one TCP segment, in order of frames.
 type Segment struct {
+	Time     time.Time // of its capture
 	Src, Dst netip.AddrPort
 	Seq      uint32 // as on the wire
 	Payload  uint32 // bytes

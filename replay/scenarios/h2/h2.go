@@ -216,6 +216,7 @@ func (s *site) fetch(ctx context.Context) error {
 		return err
 	}
 	multiplex.Finished(s.World, calls)
+	s.origin.TellFrames()
 	if s.loss != nil {
 		s.loss.Tell(s.World, calls)
 	}

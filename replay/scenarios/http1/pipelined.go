@@ -136,8 +136,11 @@ func (s *setting) answer(ctx context.Context, line *web.Line, req *http.Request)
 
 // sendInOrder sends each answer when its turn has come and it is ready.
 func (s *setting) sendInOrder(line *web.Line, due <-chan chan *answer) error {
+	var sizes []int
+	defer func() { s.Fact("response_bytes", sizes) }()
 	for made := range due {
 		a := <-made
+		sizes = append(sizes, len(a.bytes))
 		a.exchange.Start = line.Now()
 		if _, err := line.Write(a.bytes); err != nil {
 			return fmt.Errorf("http1: server: %w", err)

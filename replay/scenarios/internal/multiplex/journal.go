@@ -140,6 +140,12 @@ func (c *Call) Reads() (out []Read) {
 	return out
 }
 
+// Asked is when the client asked for it.
+func (c *Call) Asked() (at time.Time) {
+	c.with(func() { at = c.client.asked.End })
+	return at
+}
+
 // URL is what was asked for.
 func (c *Call) URL() string { return c.url }
 

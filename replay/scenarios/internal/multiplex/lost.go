@@ -52,8 +52,9 @@ func (l *LostOne) Drop(ip []byte, _ uint64) bool {
 // (lost_due), and for each object how many bytes the client read in the last
 // seven eighths of the round trip from then on, in which the packet cannot be
 // made good (read_while_missing; in the first eighth it may still read what
-// came before), and the longest time for which it read nothing (longest_pause,
-// in seconds).
+// came before), and the longest time, from its asking on, for which it read nothing of it
+// (longest_pause, in seconds): what came behind the lost packet may be the first
+// of an object.
 func (l *LostOne) Tell(w *World, calls []*Call) {
 	lost := l.Lost()
 	if lost.IsZero() {
@@ -64,14 +65,12 @@ func (l *LostOne) Tell(w *World, calls []*Call) {
 	read, pause := map[string]int{}, map[string]truth.Duration{}
 	for _, c := range calls {
 		n, longest := 0, time.Duration(0)
-		var last time.Time
+		last := c.Asked()
 		for _, r := range c.Reads() {
 			if r.Time.After(due.Add(rtt/8)) && r.Time.Before(due.Add(rtt)) {
 				n += r.Bytes
 			}
-			if !last.IsZero() {
-				longest = max(longest, r.Time.Sub(last))
-			}
+			longest = max(longest, r.Time.Sub(last))
 			last = r.Time
 		}
 		read[c.url], pause[c.url] = n, truth.Duration(longest)

@@ -54,10 +54,12 @@ type Origin struct {
 	client, server witness.Side // TCP connections, at the browser and here
 	socket         *witness.PacketConn
 
-	mu     sync.Mutex
-	conns  []*Conn
-	hellos []hello // as they came in
-	fault  error   // of the server
+	mu    sync.Mutex
+	conns []*Conn
+	// layouts are of the connections in clear that carry HTTP/2.
+	layouts []*layout
+	hellos  []hello // as they came in
+	fault   error   // of the server
 }
 
 // hello is a client's hello as the server read it.
@@ -135,6 +137,12 @@ func (o *Origin) ServeHTTP2(secure bool, scheduler func() http2.WriteScheduler) 
 				return
 			}
 			conn = t
+		} else {
+			l := &layout{Conn: conn}
+			o.mu.Lock()
+			o.layouts = append(o.layouts, l)
+			o.mu.Unlock()
+			conn = l
 		}
 		srv.ServeConn(conn, &http2.ServeConnOpts{BaseConfig: base, Handler: o.handler(ends)})
 	}
