@@ -64,7 +64,8 @@ func (s *Swarm) Name() string {
 }
 
 // Peer is one peer of one swarm: all connections on which it gave the same
-// peer id, or, where no handshake of it was captured, the same address.
+// peer id, or that it did not answer where it was known to listen; where no
+// handshake of it was captured, the same address.
 type Peer struct {
 	Swarm  *Swarm
 	At     int // its place in the table
@@ -369,11 +370,12 @@ func (t *Table) seat(c *Conn, d events.Dir, e *events.Event, id, client string) 
 	if d == events.FromServer {
 		addr, port = c.Flow.Server, c.Flow.ServerPort
 	}
+	var room [80]byte
+	b := addr.IP().AppendTo(room[:0])
+	place := string(append(b, ' ', byte(port>>8), byte(port)))
 	key := id
 	if key == "" {
-		var room [80]byte
-		b := addr.IP().AppendTo(room[:0])
-		key = string(append(b, ' ', byte(port>>8), byte(port)))
+		key = place
 	}
 	s := c.Swarm
 	p := s.ids[key]
@@ -385,6 +387,9 @@ func (t *Table) seat(c *Conn, d events.Dir, e *events.Event, id, client string) 
 	}
 	if port != 0 {
 		p.Port = port
+		// Who listens there is known from now on, also where it ends a
+		// connection without a word.
+		s.ids[place] = p
 	}
 	p.Last = max(p.Last, e.Time)
 	side := &c.Sides[d]
