@@ -10,7 +10,6 @@ import (
 	"io"
 	"os"
 	"os/signal"
-	"runtime/debug"
 	"syscall"
 
 	"github.com/spf13/pflag"
@@ -25,20 +24,8 @@ const (
 )
 
 func main() {
-	tuneMemory()
+	tuneMemory(0)
 	os.Exit(run(os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
-}
-
-// tuneMemory lets the heap grow to about twice what lives, and not much further
-// than the promised 300 MB, unless the user said otherwise by GOGC or
-// GOMEMLIMIT.
-func tuneMemory() {
-	if os.Getenv("GOGC") == "" {
-		debug.SetGCPercent(110)
-	}
-	if os.Getenv("GOMEMLIMIT") == "" {
-		debug.SetMemoryLimit(220 << 20)
-	}
 }
 
 // call is one use of a command.
