@@ -54,12 +54,13 @@ const (
 const room = vlanSize + sll2Size
 
 // The sizes of blocks. A block must hold a packet of 64 KiB that is still to be
-// cut into segments, and there should be many of them, for a block is lent as a
-// whole.
+// cut into segments, and there should be many of them: a block is lent as a
+// whole, and one that is handed over for its age may be nearly empty, so that
+// many are what a reader that is held up for seconds needs.
 const (
 	minBlock   = 128 << 10
 	maxBlock   = 1 << 20
-	manyBlocks = 32
+	manyBlocks = 128
 	slotSize   = 2048 // frame_size: means nothing for TPACKET_V3, but must fit
 )
 

@@ -65,7 +65,7 @@ func TestInside(t *testing.T) {
 // Many small blocks rather than few large ones; never too small for a packet of
 // 64 KiB.
 func TestBlockSize(t *testing.T) {
-	for ring, want := range map[int]int{minBuffer: 128 << 10, minBuffer / 64: 128 << 10, 8 << 20: 256 << 10, 32 << 20: 1 << 20, 1 << 30: 1 << 20} {
+	for ring, want := range map[int]int{minBuffer: 128 << 10, minBuffer / 64: 128 << 10, 8 << 20: 128 << 10, 32 << 20: 256 << 10, 1 << 30: 1 << 20} {
 		if got := blockSize(ring); got != want {
 			t.Errorf("ring of %d: blocks of %d, want %d", ring, got, want)
 		}
