@@ -23,8 +23,9 @@ const (
 	off       = 0.05                   // of a period that a choke may be early or late
 	coherent  = 0.7                    // share of chokes that must lie on the rounds: some are made between them
 	fewChokes = 4
-	mostPeers = 16 // that are looked at for the period
-	mostLooks = 32 // chokes of each
+	rare      = 0.05 // a period that chokes made at any time would show as often, of those tried until then, is none
+	mostPeers = 16   // that are looked at for the period
+	mostLooks = 32   // chokes of each
 )
 
 // chokes are the moments at which p choked someone, each round once; without
@@ -60,7 +61,7 @@ func (t *tables) chokes(p *btpeers.Peer) []events.Time {
 
 // period is the time between the rounds of the peers of a swarm. Most chokes
 // are made in rounds, so that the time between two of one peer is a multiple of
-// it; it is the longest for which seven in ten are. known is false where chokes
+// it; it is the longest for which seven in ten are, and more than by chance. known is false where chokes
 // do not show it.
 func (t *tables) period(w *btpeers.Swarm) (d events.Duration, known bool) {
 	var all [][]events.Time
@@ -82,12 +83,13 @@ func (t *tables) period(w *btpeers.Swarm) (d events.Duration, known bool) {
 	}
 	slices.Sort(tries)
 	slices.Reverse(tries)
-	last := math.Inf(1)
+	last, tried := math.Inf(1), 0.0
 	for _, x := range tries {
 		if x > last*0.999 {
 			continue // as good as the one before
 		}
 		last = x
+		tried++
 		on, of := 0, 0
 		var dn, nn float64
 		for _, at := range all {
@@ -101,11 +103,24 @@ func (t *tables) period(w *btpeers.Swarm) (d events.Duration, known bool) {
 				}
 			}
 		}
-		if on >= fewChokes && float64(on) >= coherent*float64(of) && nn > 0 {
+		if on >= fewChokes && float64(on) >= coherent*float64(of) && nn > 0 && byChance(on-1, of-1)*tried < rare {
 			return events.Duration(dn / nn), true
 		}
 	}
 	return usual, false
+}
+
+// byChance is how likely it is that of n chokes made at any time k or more lie
+// on the rounds of one period: the tail of the binomial distribution.
+func byChance(k, n int) float64 {
+	sum := 0.0
+	for i := k; i <= n; i++ {
+		a, _ := math.Lgamma(float64(n + 1))
+		b, _ := math.Lgamma(float64(i + 1))
+		c, _ := math.Lgamma(float64(n - i + 1))
+		sum += math.Exp(a - b - c + float64(i)*math.Log(2*off) + float64(n-i)*math.Log(1-2*off))
+	}
+	return sum
 }
 
 // onGrid reports whether c is a multiple k of the period away from anchor.
