@@ -17,6 +17,11 @@ import (
 	"github.com/wiretale/wiretale/replay/truth"
 )
 
+// nothingHeard is why nothing is told of an end of a connection that never
+// spoke: where the network loses packets, a last one of a connection may be sent
+// again when it is over.
+const nothingHeard = "one direction only"
+
 // rows are those of the events that keep lets through.
 func rows(r *replaytest.Recording, keep func(*events.Event) bool) (swarms []*btrarity.Value, peers map[string]*btrarity.Value) {
 	l := events.DefaultLimits()
@@ -33,6 +38,9 @@ func rows(r *replaytest.Recording, keep func(*events.Event) bool) (swarms []*btr
 		v := row.Value.(*btrarity.Value)
 		if v.What == btrarity.Swarm {
 			swarms = append(swarms, v)
+			return
+		}
+		if strings.HasPrefix(v.Undecided, nothingHeard) {
 			return
 		}
 		host, _, _ := strings.Cut(v.Peer, ":")
