@@ -174,6 +174,20 @@ func TestStore(t *testing.T) {
 	if s.Get(0) != nil {
 		t.Error("0 is there")
 	}
+	// What held the values of keys that went holds others, from zero on.
+	for k := range uint64(300) {
+		if v := s.Put(100 + k); *v != 0 {
+			t.Fatalf("%d of another key", *v)
+		} else {
+			*v = int(k) + 1
+		}
+		if v := s.Get(100 + k); v == nil || *v != int(k)+1 {
+			t.Fatalf("%d is lost", k)
+		}
+	}
+	if n := len(s.All()); n > 4 || s.made > 8 {
+		t.Errorf("%d left, in %d places", n, s.made)
+	}
 }
 
 func FuzzCacheStatus(f *testing.F) {
