@@ -7,6 +7,7 @@ package httpcache
 import (
 	"cmp"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/wiretale/wiretale/analyzers"
@@ -46,6 +47,12 @@ type caches struct {
 	listed   int                      // of all
 	crowd    int                      // most of these
 
+	decisions []*[decisionBlock]decision // that are listed, from 1 on
+	texts     texts                      // of these
+	words     words
+	room      []byte     // for one text
+	few       []decision // for those of one row
+
 	own      *httpfresh.Store[copied]
 	pages    *httpfresh.Store[page]
 	numbered int
@@ -71,14 +78,22 @@ type client struct {
 
 // copied is what a client was given for a URL.
 type copied struct {
-	pair     *pair
-	url      string
-	fresh    httpfresh.Freshness
+	pair     uint32 // its number
+	url      text   // only where there is room in the list
+	fresh    standing
+	age      events.Duration
 	until    events.Time
 	received events.Time
 	bytes    int64
 	tag      uint64 // of its validator; 0: none
-	status   int
+	status   int32
+	validate bool
+}
+
+// set takes what a response that came at received allows.
+func (o *copied) set(s standing, f *httpfresh.Freshness, received events.Time) {
+	o.fresh, o.age, o.validate = s, f.Age, f.Validate
+	o.until, o.received = f.Until(received), received
 }
 
 // page is a URL on whose behalf, by Referer, others were asked for.
@@ -134,7 +149,7 @@ func (*fold) Close(_ struct{}, s *state, emit analyzers.Emit) {
 		s.settle(g)
 	}
 	for _, p := range s.order {
-		emit(p.name(), p.row())
+		emit(p.name(), s.row(p))
 	}
 }
 
@@ -146,7 +161,7 @@ func (c *caches) pair(x *httpopen.Exchange[job]) *pair {
 	}
 	if len(c.pairs) >= c.maxPairs || x.Site.Rest {
 		if c.rest == nil {
-			c.rest = &pair{site: &httpopen.Site{}, who: &client{}, rest: true}
+			c.rest = &pair{site: &httpopen.Site{}, who: &client{}, rest: true, number: uint32(len(c.order))}
 			c.order = append(c.order, c.rest)
 		}
 		return c.rest
@@ -156,7 +171,7 @@ func (c *caches) pair(x *httpopen.Exchange[job]) *pair {
 		who = &client{hash: c.open.Client(k.client)}
 		c.clients[k.client] = who
 	}
-	p := &pair{client: k.client, site: x.Site, who: who}
+	p := &pair{client: k.client, site: x.Site, who: who, number: uint32(len(c.order))}
 	c.pairs[k] = p
 	c.order = append(c.order, p)
 	return p
@@ -222,14 +237,19 @@ func (c *caches) settle(g *page) {
 			continue
 		}
 		o := c.own.Get(key)
-		if o == nil || o.received > g.at || o.fresh.Refusal != httpfresh.Stored || o.fresh.Validate || o.until <= g.at || !o.pair.who.cache {
+		if o == nil || o.received > g.at || !o.fresh.stored || o.validate || o.until <= g.at {
 			continue
 		}
-		o.pair.own.Inferred++
-		c.list(o.pair, decision{inferred: true, Decision: Decision{
-			URL: o.url, Level: Client, Outcome: httpfresh.Hit, Evidence: httpfresh.NotAsked, Own: httpfresh.Hit,
-			RequestFrame: g.frame,
-		}, fresh: o.fresh, judged: true})
+		p := c.order[o.pair]
+		if !p.who.cache {
+			continue
+		}
+		p.own.Inferred++
+		if !c.roomFor(p) {
+			p.leftOff++
+			continue
+		}
+		c.list(p, &decision{inferred: true, url: o.url, own: httpfresh.Hit, requestFrame: g.frame, fresh: o.fresh, judged: true})
 	}
 	g.due = 0
 }
@@ -252,21 +272,35 @@ func (c *caches) Over(x *httpopen.Exchange[job]) {
 	p.requests++
 	p.bytes += x.WireBytes
 	p.protocol(x.Request.Version, x.Response.Version)
-	d := c.judge(p, x)
+	t := httpfresh.Tell(x.Response)
+	d := decision{age: -1}
+	if c.roomFor(p) {
+		c.room = x.AppendAddress(c.room[:0])
+		d.url = c.texts.add(c.room)
+	}
+	c.judge(p, x, &t, &d)
+	p.tells = p.tells || d.told != httpfresh.Untold
 	if f := x.Forward; f.Progress != httpopen.NotForwarded {
 		p.upstream = f.Server
-		d.UpstreamFrame = f.Frame
+		d.upstreamFrame = f.Frame
 	}
-	c.list(p, d)
+	if !c.roomFor(p) {
+		p.countOnly(&d)
+		return
+	}
+	if t.Cache != "" {
+		c.room = append(c.room[:0], t.Cache...)
+		d.cache = c.texts.add(c.room)
+	}
+	c.list(p, &d)
 }
 
 // judge says what one response tells.
-func (c *caches) judge(p *pair, x *httpopen.Exchange[job]) decision {
-	d := decision{Decision: Decision{
-		URL: x.Address(), Status: x.Response.Status, Bytes: x.WireBytes, RequestFrame: x.RequestFrame, ResponseFrame: x.ResponseFrame, Collapsed: x.Joined,
-	}, wait: x.Wait(), answer: ofCache(x)}
+func (c *caches) judge(p *pair, x *httpopen.Exchange[job], t *httpfresh.Told, d *decision) {
+	d.status, d.bytes, d.collapsed = int32(x.Response.Status), x.WireBytes, x.Joined
+	d.requestFrame, d.responseFrame = x.RequestFrame, x.ResponseFrame
+	d.wait, d.answer = x.Wait(), ofCache(x)
 	if x.Truncated {
-		d.torn = true
 		p.torn++
 	}
 	switch x.Forward.Progress {
@@ -277,25 +311,21 @@ func (c *caches) judge(p *pair, x *httpopen.Exchange[job]) decision {
 			d.forward = httpfresh.Revalidated
 		}
 	}
-	t := httpfresh.Tell(x.Response)
 	if t.Outcome == httpfresh.Untold && x.RequestFrame != 0 {
-		c.byDate(x, &t)
+		c.byDate(x, t)
 	}
 	if t.Cache != "" && p.cache != t.Cache {
-		p.cache = t.Cache
+		p.cache = strings.Clone(t.Cache) // it is a part of a head
 	}
-	d.told, d.by, d.Decision.Cache = t.Outcome, t.Evidence, t.Cache
-	d.Collapsed = d.Collapsed || t.Collapsed
+	d.told, d.by = t.Outcome, t.Evidence
+	d.collapsed = d.collapsed || t.Collapsed
 	p.via = p.via || t.Via
-	d.age = -1
 	if age, ok := httpfresh.Age(x.Response.Headers); ok {
 		d.age = age
 	}
-	if x.RequestFrame == 0 || x.Truncated {
-		return d
+	if x.RequestFrame != 0 && !x.Truncated {
+		c.keep(p, x, d)
 	}
-	c.keep(p, x, &d)
-	return d
 }
 
 // ofCache reports whether a response is one that a cache could have given:
@@ -345,16 +375,17 @@ func (c *caches) keep(p *pair, x *httpopen.Exchange[job], d *decision) {
 		own.Conditional++
 	}
 	status := x.Response.Status
-	d.Own = httpfresh.Miss
+	d.own = httpfresh.Miss
 	// A proxy keeps things for all its clients.
 	shared := x.Account != httpopen.Own || events.Get(x.Request.Headers, "Via") != ""
 	o := c.own.Get(x.User.key)
 	if conditional && status == 304 {
-		d.Own = httpfresh.Revalidated
+		d.own = httpfresh.Revalidated
 		own.Revalidated++
 		if o != nil {
-			o.fresh.Renew(x.Request, x.Response, shared, x.Asked, x.FirstByte)
-			o.until, o.received = o.fresh.Until(x.FirstByte), x.FirstByte
+			f := c.freshness(o)
+			f.Renew(x.Request, x.Response, shared, x.Asked, x.FirstByte)
+			o.set(c.standing(&f), &f, x.FirstByte)
 			d.fresh, d.judged = o.fresh, true
 		}
 		return
@@ -370,11 +401,12 @@ func (c *caches) keep(p *pair, x *httpopen.Exchange[job], d *decision) {
 		return
 	}
 	f, toAll := httpfresh.JudgeBoth(x.Request, x.Response, x.Asked, x.FirstByte)
-	if shared {
+	d.shared, d.toAll = c.standing(&toAll), true
+	if d.fresh, d.judged = d.shared, true; shared {
 		f = toAll
+	} else {
+		d.fresh = c.standing(&f)
 	}
-	d.fresh, d.judged = f, true
-	d.shared, d.toAll = toAll, true
 	p.allowed(&toAll, x.WireBytes)
 	if status == 206 || x.Ending != httpopen.Complete {
 		return // a part is no copy
@@ -388,14 +420,14 @@ func (c *caches) keep(p *pair, x *httpopen.Exchange[job], d *decision) {
 	} else if v := events.Get(x.Response.Headers, "Last-Modified"); v != "" {
 		validator = c.open.Text(v)
 	}
-	if o != nil && !conditional && o.status == status {
+	if o != nil && !conditional && o.status == int32(status) {
 		switch {
-		case o.fresh.Refusal == httpfresh.Stored && o.until > x.Asked:
+		case o.fresh.stored && o.until > x.Asked:
 			own.Needless++
 			own.NeedlessBytes += x.WireBytes
 			own.NeedlessTime += x.Took()
 			p.needless = note(p.needless, x.RequestFrame)
-		case o.fresh.Refusal != httpfresh.Stored && validator != 0 && o.tag == validator && o.bytes == x.WireBytes:
+		case !o.fresh.stored && validator != 0 && o.tag == validator && o.bytes == x.WireBytes:
 			own.Unkept++
 			own.UnkeptBytes += x.WireBytes
 			own.UnkeptTime += x.Took()
@@ -405,29 +437,51 @@ func (c *caches) keep(p *pair, x *httpopen.Exchange[job], d *decision) {
 	if o == nil {
 		o = c.own.Put(x.User.key)
 	}
-	*o = copied{pair: p, url: d.URL, fresh: f, until: f.Until(x.FirstByte), received: x.FirstByte, bytes: x.WireBytes, tag: validator, status: status}
+	*o = copied{pair: p.number, url: d.url, bytes: x.WireBytes, tag: validator, status: int32(status)}
+	o.set(d.fresh, &f, x.FirstByte)
 }
 
-// list keeps a decision, or its place in the figures where there are too many.
-func (c *caches) list(p *pair, d decision) {
-	if len(p.decisions) < c.samples && c.listed < c.crowd {
-		p.decisions = append(p.decisions, d)
-		c.listed++
-		return
+// freshness is that of a copy.
+func (c *caches) freshness(o *copied) httpfresh.Freshness {
+	return httpfresh.Freshness{
+		Refusal: httpfresh.Refusal(c.words.list[o.fresh.refusal]), Source: httpfresh.Source(c.words.list[o.fresh.source]),
+		Lifetime: o.fresh.lifetime, Age: o.age, Validate: o.validate,
 	}
+}
+
+// roomFor reports whether one more decision of p is listed. Once it is not, it
+// never is again.
+func (c *caches) roomFor(p *pair) bool { return p.listed < c.samples && c.listed < c.crowd }
+
+// list keeps a decision.
+func (c *caches) list(p *pair, d *decision) {
+	c.listed++
+	i := uint32(c.listed)
+	if int(i/decisionBlock) == len(c.decisions) {
+		c.decisions = append(c.decisions, new([decisionBlock]decision))
+	}
+	*c.decision(i) = *d
+	if p.last != 0 {
+		c.decision(p.last).next = i
+	} else {
+		p.first = i
+	}
+	p.last = i
+	p.listed++
+}
+
+// countOnly keeps the place of a decision in the figures, where there are too
+// many to list.
+func (p *pair) countOnly(d *decision) {
 	p.leftOff++
-	if d.inferred {
-		return
-	}
 	if p.more == nil {
 		p.more = map[kind]*Count{}
 	}
-	k := kind{d.told, d.by, d.forward, d.answer}
-	n := p.more[k]
+	n := p.more[d.kind]
 	if n == nil {
 		n = &Count{}
-		p.more[k] = n
+		p.more[d.kind] = n
 	}
 	n.Responses++
-	n.Bytes += d.Bytes
+	n.Bytes += d.bytes
 }

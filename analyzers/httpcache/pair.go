@@ -16,9 +16,11 @@ type pair struct {
 	client   events.Addr
 	site     *httpopen.Site
 	who      *client
-	rest     bool // it stands for all beyond the limit
+	number   uint32 // in order
+	rest     bool   // it stands for all beyond the limit
 	proxy    bool
 	via      bool
+	tells    bool // some response told what a cache did
 	cache    string
 	upstream events.Addr // that the server asked
 	versions uint8       // of HTTP, as bits
@@ -30,9 +32,10 @@ type pair struct {
 	lifetimes []Count
 	refusals  []Count
 
-	decisions []decision
-	more      map[kind]*Count // of those that are not listed
-	leftOff   uint64
+	first, last uint32 // the decisions that are listed; 0: none
+	listed      int
+	more        map[kind]*Count // of those that are not listed
+	leftOff     uint64
 
 	frames           []uint64
 	needless, unkept []uint64
@@ -47,41 +50,76 @@ type kind struct {
 }
 
 // decision is one response before it is known whether the other side of the
-// cache is captured.
+// cache is captured. It has no pointers, for there are many.
 type decision struct {
-	Decision
-	told     httpfresh.Outcome // by the response
-	by       httpfresh.Evidence
-	forward  httpfresh.Outcome // by the other side; Untold: nothing was sent
-	wait     events.Duration
-	answer   bool // a cache could have given it
-	inferred bool
-	torn     bool
+	next  uint32 // of the same pair; 0: none
+	url   text
+	cache text // its name, as told
 
-	age    int64               // as told; -1: not
-	fresh  httpfresh.Freshness // to the client's own cache, where judged
-	shared httpfresh.Freshness // to a shared one, where toAll
-	judged bool
-	toAll  bool
+	requestFrame, responseFrame, upstreamFrame uint64
+
+	bytes  int64
+	wait   events.Duration
+	age    int64    // as told; -1: not
+	fresh  standing // to the client's own cache, where judged
+	shared standing // to a shared one, where toAll
+	status int32
+
+	own httpfresh.Outcome
+	kind
+	collapsed bool
+	inferred  bool
+	judged    bool
+	toAll     bool
 }
 
-// tell is the decision as the row has it, with the freshness that it was by.
-func (d *decision) tell(level Level) Decision {
-	out := d.Decision
+// standing is how long a response is fresh.
+type standing struct {
+	lifetime        events.Duration
+	source, refusal uint16 // words
+	stored, sourced bool
+}
+
+func (c *caches) standing(f *httpfresh.Freshness) standing {
+	return standing{
+		f.Lifetime, c.words.of(string(f.Source)), c.words.of(string(f.Refusal)),
+		f.Refusal == httpfresh.Stored, f.Source != httpfresh.FromNothing,
+	}
+}
+
+// decisionBlock is how many decisions are made at a time.
+const decisionBlock = 256
+
+// decision is the one of a number, which is not 0.
+func (c *caches) decision(i uint32) *decision {
+	return &c.decisions[i/decisionBlock][i%decisionBlock]
+}
+
+// told is what rows point to.
+type told struct {
+	age      int64
+	lifetime events.Duration
+}
+
+// tell fills in the decision as the row has it, with the freshness that it was
+// by.
+func (c *caches) tell(out *Decision, d *decision, store *told) {
+	out.Status, out.Bytes, out.Collapsed, out.Own = int(d.status), d.bytes, d.collapsed, d.own
+	out.RequestFrame, out.ResponseFrame, out.UpstreamFrame = d.requestFrame, d.responseFrame, d.upstreamFrame
 	if d.age >= 0 && !d.inferred {
-		age := d.age
-		out.Age = &age
+		store.age = d.age
+		out.Age = &store.age
 	}
 	f := &d.fresh
 	switch {
-	case level == Shared && d.toAll:
+	case out.Level == Shared && d.toAll:
 		f = &d.shared
 	case !d.judged:
-		return out
+		return
 	}
-	life := f.Lifetime
-	out.Lifetime, out.Source, out.Refusal = &life, f.Source, f.Refusal
-	return out
+	store.lifetime = f.lifetime
+	out.Lifetime = &store.lifetime
+	out.Source, out.Refusal = httpfresh.Source(c.words.list[f.source]), httpfresh.Refusal(c.words.list[f.refusal])
 }
 
 func (p *pair) frame(f uint64) {
@@ -172,29 +210,59 @@ func (p *pair) outcome(k kind) (httpfresh.Outcome, httpfresh.Evidence) {
 
 // isShared reports whether anything shows a cache between client and origin.
 func (p *pair) isShared() bool {
-	if p.site.Forwarded > 0 || p.via || p.proxy || p.cache != "" {
-		return true
-	}
-	for i := range p.decisions {
-		if p.decisions[i].told != httpfresh.Untold {
-			return true
-		}
-	}
-	for k := range p.more {
-		if k.told != httpfresh.Untold {
-			return true
-		}
-	}
-	return false
+	return p.site.Forwarded > 0 || p.via || p.proxy || p.cache != "" || p.tells
 }
 
-func (p *pair) row() *Cache {
+// ordered gives the decisions of p in the order of requests. It is borrowed.
+func (c *caches) ordered(p *pair) []decision {
+	c.few = c.few[:0]
+	for i := p.first; i != 0; i = c.decision(i).next {
+		c.few = append(c.few, *c.decision(i))
+	}
+	slices.SortStableFunc(c.few, func(a, b decision) int { return cmp.Compare(a.requestFrame, b.requestFrame) })
+	return c.few
+}
+
+// decide gives what is listed, with its outcomes. All texts are in one string.
+func (c *caches) decide(p *pair, t *tally, shared bool) []Decision {
+	ds := c.ordered(p)
+	out, store := make([]Decision, len(ds)), make([]told, len(ds))
+	size := 0
+	for i := range ds {
+		size += int(ds[i].url.size + ds[i].cache.size)
+	}
+	var all strings.Builder
+	all.Grow(size)
+	put := func(x text) string {
+		from := all.Len()
+		all.Write(c.texts.of(x))
+		return all.String()[from:]
+	}
+	for i := range ds {
+		d, v := &ds[i], &out[i]
+		v.URL, v.Cache = put(d.url), put(d.cache)
+		v.Level, v.Outcome, v.Evidence = Client, d.own, httpfresh.ByRequest
+		switch {
+		case d.inferred:
+			v.Evidence = httpfresh.NotAsked
+		case d.own == httpfresh.Untold:
+			v.Evidence = httpfresh.NoEvidence
+		}
+		if shared && !d.inferred {
+			v.Level = Shared
+			t.decide(p, d, v)
+		}
+		c.tell(v, d, &store[i])
+	}
+	return out
+}
+
+func (c *caches) row(p *pair) *Cache {
 	v := &Cache{
 		Client: p.client.String(), Server: p.site.Server.String(), Origin: p.site.Host, Cache: p.cache, Proxy: p.proxy, Upstream: p.site.Forwarded > 0,
 		Requests: p.requests, Bytes: p.bytes, Unanswered: p.unanswered, Own: p.own,
 		Lifetimes: sorted(p.lifetimes), Refusals: sorted(p.refusals), LeftOff: p.leftOff,
-		Decisions: make([]Decision, 0, len(p.decisions)),
-		Frames:    analyzers.Frames(p.frames...), Filter: p.filter(),
+		Frames: analyzers.Frames(p.frames...), Filter: p.filter(),
 	}
 	v.Own.NeedlessFrames, v.Own.UnkeptFrames = p.needless, p.unkept
 	if p.rest {
@@ -202,20 +270,7 @@ func (p *pair) row() *Cache {
 	}
 	t := tally{v: v, bytes: map[httpfresh.Outcome]int64{}}
 	shared := p.isShared()
-	slices.SortStableFunc(p.decisions, func(a, b decision) int { return cmp.Compare(a.RequestFrame, b.RequestFrame) })
-	for i := range p.decisions {
-		d := &p.decisions[i]
-		if !d.inferred {
-			d.Level, d.Outcome, d.Evidence = Client, d.Own, httpfresh.ByRequest
-			if d.Own == httpfresh.Untold {
-				d.Evidence = httpfresh.NoEvidence
-			}
-			if shared {
-				t.decide(p, d)
-			}
-		}
-		v.Decisions = append(v.Decisions, d.tell(d.Level))
-	}
+	v.Decisions = c.decide(p, &t, shared)
 	if shared {
 		for k, n := range p.more { // sums only: their order does not matter
 			o, by := p.outcome(k)
@@ -252,28 +307,27 @@ type tally struct {
 }
 
 // decide settles one listed decision of a shared cache.
-func (t *tally) decide(p *pair, d *decision) {
-	d.Level = Shared
-	d.Outcome, d.Evidence = p.outcome(kind{d.told, d.by, d.forward, d.answer})
-	t.add(d.Outcome, d.Evidence, 1, d.Bytes)
+func (t *tally) decide(p *pair, d *decision, v *Decision) {
+	v.Outcome, v.Evidence = p.outcome(d.kind)
+	t.add(v.Outcome, v.Evidence, 1, d.bytes)
 	const exact = 1024
-	switch d.Outcome {
+	switch v.Outcome {
 	case httpfresh.Hit:
 		t.hit.Add(int64(d.wait), exact)
-		if d.Collapsed {
+		if d.collapsed {
 			t.v.Collapsed++
 		}
-		if f := &d.shared; d.toAll && d.age >= 0 && f.Refusal == httpfresh.Stored && f.Source != httpfresh.FromNothing && events.Duration(d.age)*second > f.Lifetime {
+		if f := &d.shared; d.toAll && d.age >= 0 && f.stored && f.sourced && events.Duration(d.age)*second > f.lifetime {
 			t.v.Stale++
 		}
 	case httpfresh.Miss, httpfresh.Revalidated:
 		t.miss.Add(int64(d.wait), exact)
-		d.Collapsed = false
-		if d.told == httpfresh.Hit && d.by != httpfresh.ByAge && d.Evidence == httpfresh.UpstreamSeen {
+		d.collapsed = false
+		if d.told == httpfresh.Hit && d.by != httpfresh.ByAge && v.Evidence == httpfresh.UpstreamSeen {
 			t.v.Contradicted++
 		}
 	default:
-		d.Collapsed = false
+		d.collapsed = false
 	}
 }
 

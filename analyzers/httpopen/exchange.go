@@ -173,19 +173,21 @@ func (x *Exchange[U]) Domain() string {
 	return x.Site.Domain
 }
 
-// Address is its URL as text (RFC 9110 section 7.1).
-func (x *Exchange[U]) Address() string {
+// AppendAddress appends its URL as text (RFC 9110 section 7.1); nothing where
+// the request was not captured.
+func (x *Exchange[U]) AppendAddress(to []byte) []byte {
 	if x.RequestFrame == 0 {
-		return ""
+		return to
 	}
 	if x.Form == Tunnel {
-		return x.Request.Target
+		return append(to, x.Request.Target...)
 	}
-	path := x.Path()
-	if path == "*" {
-		path = ""
+	to = append(append(to, x.Scheme()...), "://"...)
+	to = append(to, x.Host()...)
+	if path := x.Path(); path != "*" {
+		to = append(to, path...)
 	}
-	return x.Scheme() + "://" + x.Host() + path
+	return to
 }
 
 // Wait is the time from the first byte of the request to that of the response.
