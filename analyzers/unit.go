@@ -57,8 +57,12 @@ func BytesText(n int64) string {
 	return string(append(appendScaled(b[:0], float64(n), true), 'B'))
 }
 
-// RateText is a rate, given in bytes a second, in bits a second: "1.54 Mb/s".
+// RateText is a rate, given in bytes a second, in bits a second: "1.54 Mb/s",
+// "0 b/s".
 func RateText(bytesPerSecond float64) string {
+	if bytesPerSecond == 0 {
+		return "0 b/s"
+	}
 	var b [32]byte
 	return string(append(appendScaled(b[:0], 8*bytesPerSecond, false), "b/s"...))
 }

@@ -31,6 +31,7 @@ func TestUnits(t *testing.T) {
 		{BytesText(12_000_000), "12.0 MB"},
 		{RateText(1.54e6 / 8), "1.54 Mb/s"},
 		{RateText(12), "96.0 b/s"},
+		{RateText(0), "0 b/s"},
 		{CountText(1234567), "1,234,567"},
 		{CountText(-123), "-123"},
 		{CountText(100), "100"},

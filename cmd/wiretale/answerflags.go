@@ -1,6 +1,8 @@
 package main
 
 import (
+	"fmt"
+
 	"github.com/wiretale/wiretale/analyzers"
 	"github.com/wiretale/wiretale/internal/pipeline"
 	"github.com/wiretale/wiretale/replay"
@@ -28,6 +30,8 @@ func (a *answerFlags) given() bool { return *a != answerFlags{} }
 // set makes a run know what the flags say.
 func (a *answerFlags) set(p *pipeline.Config) (err error) {
 	p.AccessLink = a.link
-	p.TrustAnchors, err = readAnchors(a.anchors)
-	return err
+	if p.TrustAnchors, err = readAnchors(a.anchors); err != nil {
+		return fmt.Errorf("--trust-anchor: %w", err)
+	}
+	return nil
 }

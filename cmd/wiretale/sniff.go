@@ -457,8 +457,8 @@ func (o *sniffOutput) line(a, b *figures) string {
 		from = o.started
 	}
 	span := max(b.at.Sub(from).Seconds(), 1e-3)
-	text := fmt.Sprintf("%s  %s packets  %s packets/s  %s/s", b.at.Format("15:04:05"), analyzers.CountText(int64(b.packets)),
-		analyzers.CountText(int64(float64(b.packets-a.packets)/span)), analyzers.BytesText(int64(float64(b.bytes-a.bytes)/span)))
+	text := fmt.Sprintf("%s  %11s packets  %9s packets/s  %9s", b.at.Format("15:04:05"), analyzers.CountText(int64(b.packets)),
+		analyzers.CountText(int64(float64(b.packets-a.packets)/span)), analyzers.RateText(float64(b.bytes-a.bytes)/span))
 	if b.kernel+b.nic > 0 {
 		text += "  dropped " + analyzers.CountText(int64(b.kernel+b.nic))
 	}
@@ -485,7 +485,7 @@ func (o *sniffOutput) interval(a, b *figures, told map[string]bool) {
 			if len(told) < 10_000 {
 				told[f.Filter] = true
 			}
-			fmt.Fprintf(&text, "          %s\n", report.Clean(f.Text))
+			fmt.Fprintf(&text, "          %-4s  %s\n", report.SeverityName(f.Severity), report.Clean(f.Text))
 		}
 	}
 	o.mu.Lock()
@@ -532,5 +532,8 @@ func (o *sniffOutput) end(stats *pipeline.Stats) error {
 	about.Name, about.Filter, about.Dropped = o.iface, o.common.filter, drops
 	about.Filtered = f.filtered
 	about.Wall = time.Since(o.started)
+	if o.out.is {
+		o.out = terminalOf(os.Stdout) // it may have another size by now
+	}
 	return o.text(&about, o.found, o.full, o.full || len(o.only) > 0)
 }

@@ -3,21 +3,32 @@ package screen
 import (
 	"bytes"
 	"context"
-	"flag"
-	"fmt"
-	"os"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/wiretale/wiretale/analyzers"
 	"github.com/wiretale/wiretale/analyzers/all"
+	"github.com/wiretale/wiretale/capture"
 	"github.com/wiretale/wiretale/events"
 	"github.com/wiretale/wiretale/internal/pipeline"
+	"github.com/wiretale/wiretale/internal/sniff"
 	"github.com/wiretale/wiretale/report"
 )
 
-var update = flag.Bool("update", false, "write docs/screen.txt")
+// talking counts talkers as packets are read.
+type talking struct {
+	capture.Input
+	talkers *sniff.Talkers
+}
+
+func (t *talking) Next(b *capture.Batch) error {
+	err := t.Input.Next(b)
+	if err == nil {
+		t.talkers.Add(b.Packets, b.Packets[len(b.Packets)-1].Time.Std())
+	}
+	return err
+}
 
 // stateOf is the state at the end of a capture, as it would be seen live.
 func stateOf(t *testing.T, path string) State {
@@ -34,8 +45,14 @@ func stateOf(t *testing.T, path string) State {
 	var text bytes.Buffer
 	lines := report.NewMessages(&text, false, 0)
 	streams := map[events.StreamKey]bool{}
+	src, err := capture.Open([]string{path}, capture.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	limits := events.DefaultLimits()
+	tap := &talking{src, sniff.NewTalkers(&limits)}
 	stats, err := pipeline.Run(context.Background(), pipeline.Config{
-		Paths: []string{path}, Workers: 1, Limits: events.DefaultLimits(), Questions: questions, Want: sel.Want(), Start: lines.Start,
+		Input: tap, Workers: 1, Limits: events.DefaultLimits(), Questions: questions, Want: sel.Want().Or(tap.talkers.Want()), Start: lines.Start,
 		Rows: func(rows []analyzers.Row) error {
 			for i := range rows {
 				if k, ok := byName[rows[i].Analysis]; ok {
@@ -46,6 +63,7 @@ func stateOf(t *testing.T, path string) State {
 			return nil
 		},
 		Events: func(evs []*events.Event) error {
+			tap.talkers.Events(evs)
 			for _, e := range evs {
 				if !sel.Has(e) {
 					continue
@@ -77,6 +95,7 @@ func stateOf(t *testing.T, path string) State {
 		}
 	}
 	s.Interface, s.Started, s.Now = "eth0", stats.First.Std(), stats.Last.Std()
+	s.Talkers, s.Protocols = tap.talkers.Section(s.Now), tap.talkers.Protocols(s.Now)
 	s.Packets, s.Bytes, s.Delivered, s.Flows = stats.Packets, stats.Bytes, stats.Packets, uint64(len(streams))
 	seconds := max(s.Now.Sub(s.Started).Seconds(), 1)
 	s.PacketRate, s.ByteRate = float64(s.Packets)/seconds, float64(s.Bytes)/seconds
@@ -88,55 +107,29 @@ func stateOf(t *testing.T, path string) State {
 	return s
 }
 
-// Frames of real states fit; with -update they are written to docs/screen.txt.
+// The screen of real states fits, at all sizes, in each view.
 func TestFrames(t *testing.T) {
 	if testing.Short() {
 		t.Skip("short: analyses captures")
 	}
-	visit := stateOf(t, "../../pcaps/page-h2.pcapng")
-	dropping := stateOf(t, "../../pcaps/bt-swarm.pcapng")
-	dropping.KernelDrops, dropping.QueueDrops, dropping.File = 1873, 12, "swarm.00003.pcapng"
-	dns := stateOf(t, "../../pcaps/dns-retry.pcapng")
-
-	var out strings.Builder
-	out.WriteString(`The screen of "wiretale sniff", as text (its colours are left out). The frames
-are made by internal/screen from captures of pcaps/; how fast they came, and what
-was dropped, is made up. To make them again:
-
-    go test ./internal/screen -run TestFrames -update
-`)
-	for _, f := range []struct {
-		what          string
-		state         State
-		width, height int
-		keys          []string
-	}{
-		{"1: the overview", visit, 100, 30, []string{"1"}},
-		{"1: on a small terminal, while the kernel drops packets", dropping, 60, 16, []string{"1"}},
-		{"1: on the smallest terminal", dropping, 40, 12, []string{"1"}},
-		{"2: the newest messages, the fourth last selected", visit, 100, 20, []string{"2", "up", "up", "up"}},
-		{"2 f: the selected message's stream", visit, 100, 14, []string{"2", "home", "down", "down", "down", "down", "f"}},
-		{"2 enter: a conversation", visit, 100, 24, []string{"2", "home", "down", "down", "down", "down", "enter"}},
-		{"/: a filter while it is typed", visit, 100, 16, []string{"/", "cdn"}},
-		{"2: on the smallest terminal, paused", dns, 40, 12, []string{" ", "2"}},
-		{"3: a question's table", dns, 100, 20, []string{"3", "tab"}},
-		{"3 s: sorted by the second column", dropping, 100, 20, []string{"3", "s", "s"}},
-		{"?: help", visit, 60, 16, []string{"?"}},
-	} {
-		m := on(f.width, f.height, f.state)
-		press(m, f.keys...)
-		fits(t, m)
-		fmt.Fprintf(&out, "\n%s (%dx%d)\n\n", f.what, f.width, f.height)
-		edge := "+" + strings.Repeat("-", f.width) + "+\n"
-		out.WriteString(edge)
-		for _, l := range strings.Split(m.View(), "\n") {
-			out.WriteString("|" + l + strings.Repeat(" ", max(f.width-report.Width(l), 0)) + "|\n")
+	for _, name := range []string{"page-h2", "bt-swarm", "dns-retry"} {
+		s := stateOf(t, "../../pcaps/"+name+".pcapng")
+		if name == "bt-swarm" {
+			s.KernelDrops, s.QueueDrops, s.File = 1873, 12, "swarm.00003.pcapng"
 		}
-		out.WriteString(edge)
-	}
-	if *update {
-		if err := os.WriteFile("../../docs/screen.txt", []byte(out.String()), 0o644); err != nil {
-			t.Fatal(err)
+		for _, size := range [][2]int{{120, 40}, {100, 30}, {80, 24}, {60, 16}, {40, 12}} {
+			for _, keys := range [][]string{{"1"}, {"1", "s", "s", "s", "s", "s"}, {"2", "up", "up", "up"}, {"2", "home", "down", "f"}, {"2", "home", "down", "enter"},
+				{"/", "cdn"}, {" ", "2"}, {"3"}, {"3", "tab", "tab", "s", "s"}, {"?"}} {
+				m := on(size[0], size[1], s)
+				press(m, keys...)
+				fits(t, m)
+			}
 		}
+		// Who talks most has most bytes, and all of them speak something.
+		if len(s.Talkers.Rows) == 0 || len(s.Protocols.Rows) == 0 {
+			t.Fatalf("%s: no talkers, or no protocols", name)
+		}
+		m := on(80, 24, s)
+		has(t, m, s.Talkers.Rows[0][0]+"  ", s.Talkers.Rows[0][2], s.Protocols.Rows[0][0]+" ")
 	}
 }

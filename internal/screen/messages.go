@@ -187,7 +187,7 @@ func (m *model) lines(x *Message, width int, selected bool) []string {
 	case m.list.show == conversation:
 		most = maxWrapped
 	case !selected:
-		return []string{text}
+		return []string{inShort(x, width)}
 	}
 	room := max(width-4, 1)
 	return firstLines(report.Wrap(text, room), most, room)

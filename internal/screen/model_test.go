@@ -24,6 +24,24 @@ func made() State {
 		Packets: 12345, Bytes: 6789000, Delivered: 12300, KernelDrops: 40, QueueDrops: 5, Flows: 34,
 		Rates: []float64{0, 1e5, 2e5, 4e5, 8e5}, PacketRate: 999.6, ByteRate: 1e5,
 		File: "/var/tmp/out.pcapng",
+		Talkers: analyzers.Section{
+			Title: "Top talkers", Lead: "6.79 MB between 6 pairs of hosts.",
+			Columns: []analyzers.Column{{Name: "host A"}, {Name: "host B"}, {Name: "on the wire", Right: true}, {Name: "share", Right: true}, {Name: "now", Right: true},
+				{Name: "A to B", Right: true}, {Name: "packets", Right: true}},
+			Rows: [][]string{
+				{"10.0.0.1", "10.0.9.1", "6.00 MB", "88.4 %", "–", "1.00 MB", "9,000"},
+				{"10.0.0.2", "10.0.9.2", "700 kB", "10.3 %", "800 kb/s", "1.00 kB", "3,000"},
+				{"10.0.0.3", "10.0.9.3", "60.0 kB", "0.9 %", "96.0 b/s", "1.00 kB", "300"},
+				{"10.0.0.4", "10.0.9.4", "20.0 kB", "0.3 %", "1.00 Mb/s", "1.00 kB", "25"},
+				{"10.0.0.5", "10.0.9.5", "6.00 kB", "0.088 %", "–", "1.00 kB", "12"},
+				{"2001:db8:1234:5678:9abc:def0:1234:5678", "2001:db8:8765:4321:9abc:def0:1234:5678", "3.00 kB", "0.044 %", "–", "1.00 kB", "8"},
+			},
+		},
+		Protocols: analyzers.Section{
+			Title: "Protocols", Brief: "tls 80.0 %, bittorrent 20.0 %", Lead: "6.79 MB in 2 protocols.",
+			Columns: []analyzers.Column{{Name: "protocol"}, {Name: "on the wire", Right: true}},
+			Rows:    [][]string{{"tls", "5.43 MB"}, {"bittorrent", "1.36 MB"}},
+		},
 		Sections: []analyzers.Section{
 			{
 				Area: analyzers.Transport, Title: "Round trips", Brief: "3 flows, 34 ms", Lead: "Three flows were measured.",
@@ -132,8 +150,11 @@ func hostileState() State {
 		s.Messages[i].Text = hostile
 		s.Messages[i].Transport = hostile
 	}
+	all := []*analyzers.Section{&s.Talkers, &s.Protocols}
 	for i := range s.Sections {
-		x := &s.Sections[i]
+		all = append(all, &s.Sections[i])
+	}
+	for _, x := range all {
 		x.Title, x.Brief, x.Lead = hostile, hostile, hostile
 		x.Columns = append(x.Columns, analyzers.Column{Name: hostile})
 		x.Rows = [][]string{{hostile, hostile}, {}, {hostile, "1", "2", "3", "4", "5", "6"}}
@@ -144,7 +165,7 @@ func hostileState() State {
 
 // Every view at every size: it fits, whatever the wire says.
 func TestFitsAnySize(t *testing.T) {
-	views := [][]string{{"1"}, {"2"}, {"2", "up", "up", "f"}, {"2", "enter"}, {"/", "a"}, {"/", hostile}, {"3"}, {"3", "tab", "s", "end"}, {"?"}}
+	views := [][]string{{"1"}, {"1", "s"}, {"1", "s", "s", "s", "s", "s"}, {"2"}, {"2", "up", "up", "f"}, {"2", "enter"}, {"/", "a"}, {"/", hostile}, {"3"}, {"3", "tab", "s", "end"}, {"3", "shift+tab", "s"}, {"?"}}
 	for name, s := range map[string]State{"made": made(), "hostile": hostileState(), "empty": {}} {
 		for _, color := range []bool{false, true} {
 			for _, size := range [][2]int{{0, 0}, {1, 1}, {5, 2}, {39, 12}, {40, 11}, {40, 12}, {41, 13}, {80, 24}, {100, 20}, {132, 43}, {300, 100}} {
@@ -195,8 +216,11 @@ func TestFindingsThatDoNotFit(t *testing.T) {
 	for i := range 9 {
 		s.Sections[0].Findings = append(s.Sections[0].Findings, analyzers.Finding{Severity: analyzers.Bad, Text: fmt.Sprint("no", i, strings.Repeat(" word", 60))})
 	}
+	// Eight lines are left below what comes first: two for each of three, one for
+	// the fourth, and one that tells of seven more.
 	m := on(60, 20, s)
-	has(t, m, "no0", "no1", "wor…", "6 more findings")
+	has(t, m, "no0", "no1", "no3", "wor…", "7 more findings")
+	hasNot(t, m, "no4")
 	hasNot(t, m, "no8", "……")
 	fits(t, m)
 	m = on(60, 60, s)
@@ -377,7 +401,11 @@ func TestTooManyMessages(t *testing.T) {
 func TestTables(t *testing.T) {
 	m := on(80, 24, made())
 	press(m, "3")
-	has(t, m, "Round trips", "  1 of 2", "Three flows were measured.", "34.0 ms", "4 more")
+	has(t, m, "Top talkers", "  1 of 4")
+	press(m, "tab")
+	has(t, m, "Protocols", "  2 of 4", "5.43 MB")
+	press(m, "tab")
+	has(t, m, "Round trips", "  3 of 4", "Three flows were measured.", "34.0 ms", "4 more")
 	order := func(want string) {
 		t.Helper()
 		var got string
@@ -402,22 +430,26 @@ func TestTables(t *testing.T) {
 	hasNot(t, m, "by bytes")
 	order("bac")
 	press(m, "tab")
-	has(t, m, "Look-ups", "  2 of 2", "example.com.")
+	has(t, m, "Look-ups", "  4 of 4", "example.com.")
 	hasNot(t, m, "Silent")
 	press(m, "tab")
-	has(t, m, "Round trips")
+	has(t, m, "Top talkers")
 	press(m, "shift+tab")
 	has(t, m, "Look-ups")
+	// Each table keeps its order.
+	press(m, "shift+tab", "s", "tab", "shift+tab")
+	has(t, m, "by flow")
+	order("abc")
 }
 
 // A question that comes later does not move the one that is looked at.
 func TestTheQuestionStays(t *testing.T) {
 	m := on(80, 24, made())
-	press(m, "3", "tab")
+	press(m, "3", "tab", "tab", "tab")
 	s := made()
 	s.Sections = append([]analyzers.Section{{Title: "Early", Lead: "First."}}, s.Sections...)
 	m.Update(s)
-	has(t, m, "Look-ups", "  3 of 3")
+	has(t, m, "Look-ups", "  5 of 5")
 }
 
 func TestScroll(t *testing.T) {
@@ -428,7 +460,7 @@ func TestScroll(t *testing.T) {
 	}
 	s.Sections[0].More = 0
 	m := on(80, 20, s)
-	press(m, "3")
+	press(m, "3", "tab", "tab")
 	has(t, m, "row-0", "more")
 	hasNot(t, m, "above", "row-49")
 	press(m, "end")

@@ -28,6 +28,7 @@ func (m *model) overview(c *canvas) {
 		lines = 2
 	}
 	drawn, top := spark(s.Rates, c.width-label-1, lines)
+	top = max(top, s.ByteRate) // of less than a second
 	names := []string{"rate " + analyzers.RateText(s.ByteRate)}
 	switch lines {
 	case 2:

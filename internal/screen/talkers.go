@@ -2,6 +2,7 @@ package screen
 
 import (
 	"bytes"
+	"strconv"
 	"strings"
 
 	"github.com/wiretale/wiretale/report"
@@ -27,10 +28,10 @@ func talkersShown(height int) int {
 		return 2
 	case height < tall:
 		return 3
-	case height < 2*roomy:
+	case height < 36:
 		return 5
 	}
-	return 10
+	return 8
 }
 
 // talkers are who sent most, and the protocols that were spoken.
@@ -84,17 +85,33 @@ const fewMessages = 2
 
 // tail are the newest messages, where there is room left.
 func (m *model) tail(c *canvas) {
-	room := c.room() - 1 // a blank line
+	room := c.room() - 2 // a blank line and a heading
 	list := m.state.Messages
 	if room < fewMessages || len(list) == 0 {
 		return
 	}
 	c.blank()
-	for i, x := range list[max(len(list)-room, 0):] {
-		name := ""
-		if i == 0 {
-			name = "newest"
-		}
-		c.line(labelled(name), span{plain, report.Clean(x.Text)})
+	c.line(span{bold, "newest messages"})
+	list = list[max(len(list)-room, 0):]
+	for i := range list {
+		c.line(span{plain, "  " + inShort(&list[i], c.width)})
 	}
+}
+
+// wide is a screen on which each message has its frame and time, too.
+const wide = 100
+
+// inShort is the text of a message, on a narrow screen without the frame and the
+// time at its head, so that there is room for what it says.
+func inShort(x *Message, width int) string {
+	text := report.Clean(x.Text)
+	if width >= wide {
+		return text
+	}
+	frame, rest, _ := strings.Cut(text, "  ")
+	_, rest, found := strings.Cut(rest, "  ")
+	if !found || frame != strconv.FormatUint(x.Frame, 10) {
+		return text
+	}
+	return rest
 }

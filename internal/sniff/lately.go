@@ -3,6 +3,7 @@ package sniff
 import (
 	"time"
 
+	"github.com/wiretale/wiretale/analyzers"
 	"github.com/wiretale/wiretale/events"
 )
 
@@ -57,6 +58,14 @@ func (c *packetClock) set(first, last events.Time, at time.Time) {
 		c.first = first
 	}
 	c.last, c.at = last, at
+}
+
+// rateText is a rate, or a dash where nothing was sent.
+func rateText(rate float64) string {
+	if rate > 0 {
+		return analyzers.RateText(rate)
+	}
+	return "–"
 }
 
 // rate is the mean of the last nowSeconds that are over, in bytes a second.

@@ -248,7 +248,7 @@ func (t *Talkers) Protocols(now time.Time) analyzers.Section {
 		share := analyzers.PercentText(int64(x.bytes), int64(all))
 		brief = append(brief, x.name+" "+share)
 		s.Rows = append(s.Rows, []string{x.name, analyzers.BytesText(int64(x.bytes)), share,
-			analyzers.RateText(t.clock.rate(&x.lately, now)), analyzers.CountText(int64(x.packets))})
+			rateText(t.clock.rate(&x.lately, now)), analyzers.CountText(int64(x.packets))})
 	}
 	s.Brief = strings.Join(brief, ", ")
 	return s

@@ -67,8 +67,8 @@ func NewTalkers(limits *events.Limits) *Talkers {
 // in it fit.
 const headers = 192
 
-// add counts packets that arrived until now; they are not kept.
-func (t *Talkers) add(packets []capture.Packet, now time.Time) {
+// Add counts packets that arrived until now; they are not kept.
+func (t *Talkers) Add(packets []capture.Packet, now time.Time) {
 	if len(packets) == 0 {
 		return
 	}
@@ -190,7 +190,7 @@ func (t *Talkers) Section(now time.Time) analyzers.Section {
 			a, b, ab = r.high, r.low, r.fromHighBytes
 		}
 		s.Rows = append(s.Rows, []string{a.String(), b.String(), analyzers.BytesText(int64(r.bytes)), analyzers.PercentText(int64(r.bytes), int64(total)),
-			analyzers.RateText(r.now), analyzers.BytesText(int64(ab)), analyzers.BytesText(int64(r.bytes - ab)), analyzers.CountText(int64(r.packets))})
+			rateText(r.now), analyzers.BytesText(int64(ab)), analyzers.BytesText(int64(r.bytes - ab)), analyzers.CountText(int64(r.packets))})
 	}
 	return s
 }

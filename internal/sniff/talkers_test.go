@@ -61,9 +61,9 @@ func after(seconds float64) time.Time {
 	return began.Add(time.Duration(seconds * float64(time.Second)))
 }
 
-// add gives packets to t as they would come, in one batch.
+// take gives packets to t as they would come, in one batch.
 func (t *Talkers) take(packets ...capture.Packet) {
-	t.add(packets, packets[len(packets)-1].Time.Std())
+	t.Add(packets, packets[len(packets)-1].Time.Std())
 }
 
 func about(client, server string, proto uint8, b events.Body) *events.Event {
@@ -109,7 +109,7 @@ func TestTalkers(t *testing.T) {
 		t.Errorf("lead %q, want %q", s.Lead, want)
 	}
 	// Five seconds later nothing is sent any more.
-	if now := k.Section(after(7.5)).Rows[0][4]; now != "0.00 b/s" {
+	if now := k.Section(after(7.5)).Rows[0][4]; now != "–" {
 		t.Errorf("now %s", now)
 	}
 	if len(NewTalkers(limits(100)).Section(began).Rows) != 0 {
@@ -244,7 +244,7 @@ func TestProtocolsAreBounded(t *testing.T) {
 	if len(p.flows) > 8 || len(p.flows)+len(p.spare) > 8 {
 		t.Errorf("%d flows are held, %d to use again", len(p.flows), len(p.spare))
 	}
-	expectRows(t, k.Protocols(after(1000)).Rows, "http1 | 10.0 kB | 50.0 % | 0.00 b/s | 100", "unknown | 10.0 kB | 50.0 % | 0.00 b/s | 100")
+	expectRows(t, k.Protocols(after(1000)).Rows, "http1 | 10.0 kB | 50.0 % | – | 100", "unknown | 10.0 kB | 50.0 % | – | 100")
 }
 
 func TestLately(t *testing.T) {
@@ -280,16 +280,16 @@ func batch(flows int) []capture.Packet {
 // The packet path allocates nothing.
 func TestTalkersAllocateNothing(t *testing.T) {
 	k, list := NewTalkers(limits(100)), batch(50)
-	k.add(list, began)
-	if n := testing.AllocsPerRun(20, func() { k.add(list, began) }); n != 0 {
+	k.Add(list, began)
+	if n := testing.AllocsPerRun(20, func() { k.Add(list, began) }); n != 0 {
 		t.Errorf("%v allocations", n)
 	}
 	// New hosts and flows all the time, in full tables.
 	l := limits(8)
 	l.Flows = 8
 	k = NewTalkers(l)
-	k.add(list, began)
-	if n := testing.AllocsPerRun(20, func() { k.add(list, began) }); n > 1 { // a map may still grow
+	k.Add(list, began)
+	if n := testing.AllocsPerRun(20, func() { k.Add(list, began) }); n > 1 { // a map may still grow
 		t.Errorf("%v allocations in full tables", n)
 	}
 }
@@ -301,7 +301,7 @@ func BenchmarkTalkers(b *testing.B) {
 			k, list := NewTalkers(limits(4096)), batch(flows)
 			b.ReportAllocs()
 			for b.Loop() {
-				k.add(list, began)
+				k.Add(list, began)
 			}
 		})
 	}

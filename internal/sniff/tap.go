@@ -96,7 +96,7 @@ func (t *Tap) Next(b *capture.Batch) error {
 	now := time.Now()
 	t.count(bytes, now.Unix())
 	if t.Talkers != nil {
-		t.Talkers.add(b.Packets, now)
+		t.Talkers.Add(b.Packets, now)
 	}
 	return nil
 }
