@@ -23,11 +23,29 @@ type cookie struct {
 	frames   []uint64
 
 	undecided map[string]uint64
+
+	// Where lines, values and frames begin: most cookies have few, and memory
+	// of its own for each would be most of their cost.
+	firstLine   [1]edge
+	firstValues [4]mark
+	firstFrames [2]uint64
 }
 
+// newCookie is one without a place for more than samples lines.
+func newCookie(samples int) *cookie {
+	c := &cookie{samples: samples}
+	c.lines, c.values, c.frames = c.firstLine[:0], c.firstValues[:0], c.firstFrames[:0]
+	return c
+}
+
+// edge is a Seen before it is told.
 type edge struct {
-	Seen
-	value mark
+	site        string
+	party       Party
+	requests    uint64
+	sets        uint64
+	first, last uint64 // frames
+	value       mark
 }
 
 // mostValues is how many values of one cookie are followed: what changes with
@@ -53,7 +71,7 @@ func (c *cookie) stream(x *httpopen.Exchange[struct{}]) {
 }
 
 // seen finds the line of a value on a page; nil where there is no room.
-func (c *cookie) seen(ctx *context, value mark, frame uint64) *Seen {
+func (c *cookie) seen(ctx *context, value mark, frame uint64) *edge {
 	if len(c.frames) < analyzers.MaxFrames {
 		c.frames = append(c.frames, frame)
 	}
@@ -71,18 +89,18 @@ func (c *cookie) seen(ctx *context, value mark, frame uint64) *Seen {
 		c.values = append(c.values, value)
 	}
 	for i := range c.lines {
-		if e := &c.lines[i]; e.value == value && e.Site == ctx.page && e.Party == ctx.party {
-			e.LastFrame = max(e.LastFrame, frame)
-			e.FirstFrame = min(e.FirstFrame, frame)
-			return &e.Seen
+		if e := &c.lines[i]; e.value == value && e.site == ctx.page && e.party == ctx.party {
+			e.last = max(e.last, frame)
+			e.first = min(e.first, frame)
+			return e
 		}
 	}
 	if len(c.lines) >= c.samples {
 		c.v.LeftSites = true
 		return nil
 	}
-	c.lines = append(c.lines, edge{Seen{Site: ctx.page, Party: ctx.party, FirstFrame: frame, LastFrame: frame}, value})
-	return &c.lines[len(c.lines)-1].Seen
+	c.lines = append(c.lines, edge{site: ctx.page, party: ctx.party, first: frame, last: frame, value: value})
+	return &c.lines[len(c.lines)-1]
 }
 
 func (c *cookie) name() string {
@@ -98,13 +116,15 @@ func (c *cookie) row() *Cookie {
 		v.Client = c.client.String()
 	}
 	v.Values = len(c.values)
+	if len(c.lines) > 0 {
+		v.Seen = make([]Seen, 0, len(c.lines))
+	}
 	first, third := false, false
 	for i := range c.lines {
 		e := &c.lines[i]
-		e.Value = e.value.String()
-		v.Seen = append(v.Seen, e.Seen)
-		first = first || e.Party == First
-		third = third || e.Party == Third
+		v.Seen = append(v.Seen, Seen{Site: e.site, Party: e.party, Value: e.value.String(), Requests: e.requests, Sets: e.sets, FirstFrame: e.first, LastFrame: e.last})
+		first = first || e.party == First
+		third = third || e.party == Third
 	}
 	switch {
 	case first && third:
@@ -150,8 +170,8 @@ func (c *cookie) track(v *Cookie) {
 		}
 		var on []string
 		for i := range c.lines {
-			if e := &c.lines[i]; e.value == m && e.Party == Third && e.Site != "" && !slices.Contains(on, e.Site) {
-				on = append(on, e.Site)
+			if e := &c.lines[i]; e.value == m && e.party == Third && e.site != "" && !slices.Contains(on, e.site) {
+				on = append(on, e.site)
 			}
 		}
 		if len(on) > max(len(v.TrackedSites), 1) {

@@ -147,15 +147,17 @@ func (j *jars) find(client events.Addr, host, name string) *cookie {
 func (j *jars) make(client events.Addr, domain, name string, scope Scope) *cookie {
 	if len(j.cookies) >= j.most {
 		if j.rest == nil {
-			j.rest = &cookie{rest: true, samples: 1}
+			j.rest = newCookie(1)
+			j.rest.rest = true
 			j.rest.v.Scope = Unknown
 			j.order = append(j.order, j.rest)
 		}
 		return j.rest
 	}
 	domain, name = strings.Clone(domain), strings.Clone(name)
-	c := &cookie{client: client, samples: j.samples}
-	c.v.Name, c.v.Domain, c.v.Scope, c.v.Site = name, domain, scope, sites.Of(domain)
+	c := newCookie(j.samples)
+	c.client = client
+	c.v.Name, c.v.Domain, c.v.Scope, c.v.Site = name, domain, scope, j.of(domain)
 	j.cookies[key{client, domain, name}] = c
 	j.order = append(j.order, c)
 	return c
@@ -208,7 +210,7 @@ func (j *jars) set(x *httpopen.Exchange[struct{}], s set) {
 		v.SetOn = ctx.page
 	}
 	if e := c.seen(&ctx, s.value, x.ResponseFrame); e != nil {
-		e.Sets++
+		e.sets++
 	}
 }
 
@@ -221,6 +223,6 @@ func (j *jars) sent(x *httpopen.Exchange[struct{}], ctx *context, name string, v
 	c.v.Sent++
 	c.stream(x)
 	if e := c.seen(ctx, value, x.RequestFrame); e != nil {
-		e.Requests++
+		e.requests++
 	}
 }

@@ -3,7 +3,6 @@ package httpcookies
 import (
 	"crypto/sha256"
 	"encoding/binary"
-	"fmt"
 	"strconv"
 	"strings"
 	"time"
@@ -36,7 +35,11 @@ func (m mark) String() string {
 	if m == 0 {
 		return ""
 	}
-	return fmt.Sprintf("%s%08x>", redacted, uint32(m))
+	b := append(make([]byte, 0, len(redacted)+9), redacted...)
+	for shift := 28; shift >= 0; shift -= 4 {
+		b = append(b, "0123456789abcdef"[m>>shift&15])
+	}
+	return string(append(b, '>'))
 }
 
 // each calls do for every cookie of a Cookie field (RFC 6265 section 5.4).
