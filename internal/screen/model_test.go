@@ -192,7 +192,7 @@ func TestNoColorHasNoEscapes(t *testing.T) {
 
 func TestOverview(t *testing.T) {
 	m := on(100, 24, made())
-	has(t, m, "eth0", "12,345", "1,000/s", "6.79 MB", "34 flows", "800 kb/s", "40 by the kernel, 5 by us (0.4 %)", "45 dropped",
+	has(t, m, "eth0", "12,300 of 12,345, 1,000/s", "6.79 MB", "34 flows", "800 kb/s", "40 by the kernel, 5 by us (0.4 %)", "45 dropped",
 		"/var/tmp/out.pcapng", "transport", "1 warn", "3 flows, 34 ms", "DNS", "1 bad", "9 queries", "flow b is slow", "0:01:23")
 	v := m.View()
 	if strings.Index(v, "one was never answered") > strings.Index(v, "flow b is slow") {
@@ -205,8 +205,8 @@ func TestOverview(t *testing.T) {
 	s := made()
 	s.KernelDrops, s.QueueDrops = 0, 0
 	m.Update(s)
-	has(t, m, "none")
-	hasNot(t, m, "dropped", string(red)+"0")
+	has(t, m, "none", "12,345, 1,000/s")
+	hasNot(t, m, "dropped", "of 12,345", string(red)+"0")
 }
 
 // What does not fit is told: a finding that is cut, those that are left out.

@@ -39,7 +39,11 @@ func (m *model) overview(c *canvas) {
 	for i, text := range drawn {
 		c.line(labelled(names[i]), span{green, text})
 	}
-	c.line(labelled("packets"), span{plain, analyzers.CountText(int64(s.Packets)) + ", " + perSecond(s.PacketRate) + ", " +
+	packets := analyzers.CountText(int64(s.Packets))
+	if s.KernelDrops > 0 { // the bytes are those of the others
+		packets = analyzers.CountText(int64(s.Delivered)) + " of " + packets
+	}
+	c.line(labelled("packets"), span{plain, packets + ", " + perSecond(s.PacketRate) + ", " +
 		analyzers.BytesText(int64(s.Bytes)) + ", " + analyzers.CountOf(int64(s.Flows), "flow")})
 	m.drops(c)
 	if s.File != "" {

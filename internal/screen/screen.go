@@ -40,8 +40,9 @@ type State struct {
 	PacketRate, ByteRate float64 // a second, now
 
 	// Talkers are the hosts that sent most, Protocols what they spoke, as
-	// tables. The overview has the first rows and columns of Talkers, and the
-	// Brief of Protocols.
+	// tables. Talkers has a row for two hosts: these, their bytes, the share of
+	// all bytes, the rate now; then what only the table shows. The overview has
+	// the first rows, and the Brief of Protocols.
 	Talkers, Protocols analyzers.Section
 
 	Sections []analyzers.Section // the answers so far, as the report has them

@@ -5,6 +5,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/wiretale/wiretale/analyzers"
 	"github.com/wiretale/wiretale/report"
 )
 
@@ -17,6 +18,30 @@ func (m *model) overviewKey(key string) {
 		s := &m.state.Talkers
 		m.table.sort(s, min(talkersColumns, len(s.Columns)))
 	}
+}
+
+// narrow is a screen on which two hosts and their figures do not stand side by
+// side: the share comes first, and the names are cut.
+const narrow = 60
+
+// shareFirst are the columns of the share and the two hosts.
+func shareFirst(columns []analyzers.Column, rows [][]string) ([]analyzers.Column, [][]string) {
+	order := [...]int{3, 0, 1}
+	var names []analyzers.Column
+	for _, i := range order {
+		names = append(names, columns[i])
+	}
+	var cells [][]string
+	for _, row := range rows {
+		var to []string
+		for _, i := range order {
+			if i < len(row) {
+				to = append(to, row[i])
+			}
+		}
+		cells = append(cells, to)
+	}
+	return names, cells
 }
 
 // talkersShown is how many talkers there are in an overview of a height.
@@ -56,8 +81,12 @@ func (m *model) talkers(c *canvas) {
 		return
 	}
 	const indent = 2 // of a table
-	columns, rows := s.Columns[:min(talkersColumns, len(s.Columns))], m.table.rows(s)
+	rows := m.table.rows(s)
 	rows = rows[:min(talkersShown(c.height), len(rows))]
+	columns := s.Columns[:min(talkersColumns, len(s.Columns))]
+	if c.width < narrow && len(columns) == talkersColumns {
+		columns, rows = shareFirst(columns, rows)
+	}
 	var b bytes.Buffer
 	if err := report.Table(&b, columns, rows, report.Options{Width: c.width - label + indent}); err != nil {
 		return // a buffer takes everything

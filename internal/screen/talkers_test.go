@@ -80,6 +80,16 @@ func TestTalkersAreSorted(t *testing.T) {
 	has(t, m, "by A to B")
 }
 
+// On the smallest screen there is who and how much.
+func TestTalkersNarrow(t *testing.T) {
+	m := on(40, 12, made())
+	has(t, m, "talkers        88.4 %  10.0.0.1")
+	s := made()
+	s.Talkers.Rows = [][]string{{"a", "b"}, {}}
+	m.Update(s)
+	fits(t, m)
+}
+
 func TestNoTalkers(t *testing.T) {
 	s := made()
 	s.Talkers, s.Protocols = analyzers.Section{}, analyzers.Section{}
