@@ -499,9 +499,11 @@ func (o *sniffOutput) interval(a, b *figures, told map[string]bool) {
 func (o *sniffOutput) end(stats *pipeline.Stats) error {
 	f := o.figures()
 	var drops []report.Drop
-	drop := func(n uint64, by, advice string) {
+	var said []string // the same, as sentences
+	drop := func(n uint64, what, by, advice string) {
 		if n > 0 {
 			drops = append(drops, report.Drop{Packets: n, By: by, Advice: advice})
+			said = append(said, analyzers.CountOf(int64(n), "packet")+" "+what+by)
 		}
 	}
 	var places []string
@@ -514,17 +516,17 @@ func (o *sniffOutput) end(stats *pipeline.Stats) error {
 	if len(places) > 0 {
 		advice = "before frame " + strings.Join(places, ", ") + "; " + advice
 	}
-	drop(f.kernel, "by the kernel: its buffer was full", advice)
-	drop(f.nic, "by the network card or its driver", "")
-	drop(f.unwritten, "not written to "+o.file+", though analysed: the disk was too slow", "")
+	drop(f.kernel, "dropped ", "by the kernel: its buffer was full", advice)
+	drop(f.nic, "dropped ", "by the network card or its driver", "")
+	drop(f.unwritten, "", "not written to "+o.file+", though analysed: the disk was too slow", "")
 	if o.files != nil {
 		st := o.files.Stats()
 		o.tell(fmt.Sprintf("%s in %s of -w, the last one %s", analyzers.CountOf(int64(st.Packets), "packet"), analyzers.CountOf(int64(st.Files), "file"), st.Path))
 	}
 	if o.json || o.noDecode {
 		o.tell(fmt.Sprintf("%s captured", analyzers.CountOf(int64(f.packets), "packet")))
-		for _, d := range drops {
-			o.tell(fmt.Sprintf("%s dropped %s", analyzers.CountOf(int64(d.Packets), "packet"), d.By))
+		for _, text := range said {
+			o.tell(text)
 		}
 		return nil
 	}
