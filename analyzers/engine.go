@@ -92,10 +92,10 @@ type desk struct {
 	limit   int
 	reached []LimitReached
 	batch   uint64
-	held    []ranked
-	sorted  []ranked // where held is put in order; then they change places
+	held    []ranked // of the last frame: more may follow
+	sorted  []ranked // where rows are put in order
 	order   []int32
-	runs    []int // where the rows of each runner begin in held
+	runs    [][]ranked // of each runner that has some, and what was held
 	rows    []Row
 	lasts   []events.Pos
 }
@@ -166,100 +166,111 @@ func (d *desk) evict(q int, frame uint64, now events.Time) {
 
 // flush gives out, in order, the rows before frame.
 func (d *desk) flush(frame uint64, out func([]Row)) {
-	d.runs = append(d.runs[:0], 0)
-	sorted := sortRun(d.held)
+	d.run(d.held)
 	for _, s := range d.shards {
 		for _, r := range s {
-			from := len(d.held)
-			if d.held = r.take(d.held); len(d.held) == from {
-				continue
-			}
-			sorted = sortRun(d.held[from:]) && sorted
-			if from > 0 {
-				d.runs = append(d.runs, from)
-			}
+			d.run(r.made())
 		}
 	}
-	switch {
-	case !sorted:
-		d.sort()
-	case len(d.runs) > 1:
-		d.merge()
+	if len(d.runs) == 0 {
+		return
 	}
-	n := 0
-	for n < len(d.held) && d.held[n].row.Frame < frame {
-		d.rows = append(d.rows, d.held[n].row)
-		n++
+	d.merge(frame)
+	clear(d.held)
+	d.held, d.sorted = d.sorted, d.held[:0]
+	for _, s := range d.shards {
+		for _, r := range s {
+			r.given()
+		}
 	}
-	rest := copy(d.held, d.held[n:])
-	clear(d.held[rest:])
-	d.held = d.held[:rest]
-	if n > 0 {
+	if len(d.rows) > 0 {
 		out(d.rows)
 	}
 	clear(d.rows)
 	d.rows = d.rows[:0]
 }
 
-// fewRows is up to how many rows of one frame sortRun sorts.
+// run adds rows of one runner to what merge merges.
+func (d *desk) run(rs []ranked) {
+	if len(rs) > 0 {
+		d.sortRun(rs)
+		d.runs = append(d.runs, rs)
+	}
+}
+
+// fewRows is up to how many rows are sorted by insertion.
 const fewRows = 16
 
 // sortRun puts the rows of one runner in order. They come by frame as they
-// are, so that only those of one frame need it; false: it is not as simple as
-// that.
-func sortRun(rs []ranked) bool {
-	first := 0 // of the frame
-	for i := 1; i < len(rs); i++ {
-		switch before, f := rs[i-1].row.Frame, rs[i].row.Frame; {
-		case f > before:
-			first = i
-			continue
-		case f < before || i-first >= fewRows:
-			return false
+// are, so that only those of one frame need it.
+func (d *desk) sortRun(rs []ranked) {
+	for first := 0; first < len(rs); {
+		f, end := rs[first].row.Frame, first+1
+		for end < len(rs) && rs[end].row.Frame == f {
+			end++
 		}
-		for j := i; j > first && compareRanked(&rs[j-1], &rs[j]) > 0; j-- {
-			rs[j-1], rs[j] = rs[j], rs[j-1]
+		if end < len(rs) && rs[end].row.Frame < f {
+			d.sort(rs) // it is not as simple as that
+			return
 		}
+		d.sort(rs[first:end])
+		first = end
 	}
-	return true
 }
 
-// sort puts held in order: it moves numbers about, not rows.
-func (d *desk) sort() {
-	d.order = d.order[:0]
-	for i := range d.held {
-		d.order = append(d.order, int32(i))
-	}
-	slices.SortFunc(d.order, func(a, b int32) int { return compareRanked(&d.held[a], &d.held[b]) })
-	for _, i := range d.order {
-		d.sorted = append(d.sorted, d.held[i])
-	}
-	clear(d.held)
-	d.held, d.sorted = d.sorted, d.held[:0]
-}
-
-// merge puts held in order, whose runs are.
-func (d *desk) merge() {
-	ends := append(d.order[:0], make([]int32, len(d.runs))...)
-	d.order = ends
-	for i := range ends {
-		ends[i] = int32(len(d.held))
-		if i+1 < len(d.runs) {
-			ends[i] = int32(d.runs[i+1])
-		}
-	}
-	for len(d.sorted) < len(d.held) {
-		least := -1
-		for i, at := range d.runs {
-			if at < int(ends[i]) && (least < 0 || compareRanked(&d.held[at], &d.held[d.runs[least]]) < 0) {
-				least = i
+// sort puts rows in order. Of many it moves numbers about, not rows.
+func (d *desk) sort(rs []ranked) {
+	if len(rs) <= fewRows {
+		for i := range rs {
+			for j := i; j > 0 && compareRanked(&rs[j-1], &rs[j]) > 0; j-- {
+				rs[j-1], rs[j] = rs[j], rs[j-1]
 			}
 		}
-		d.sorted = append(d.sorted, d.held[d.runs[least]])
-		d.runs[least]++
+		return
 	}
-	clear(d.held)
-	d.held, d.sorted = d.sorted, d.held[:0]
+	d.order = d.order[:0]
+	for i := range rs {
+		d.order = append(d.order, int32(i))
+	}
+	slices.SortFunc(d.order, func(a, b int32) int { return compareRanked(&rs[a], &rs[b]) })
+	for _, i := range d.order {
+		d.sorted = append(d.sorted, rs[i])
+	}
+	copy(rs, d.sorted)
+	clear(d.sorted)
+	d.sorted = d.sorted[:0]
+}
+
+// merge takes all of runs: the rows before frame into rows, the others into
+// sorted, in order.
+func (d *desk) merge(frame uint64) {
+	for len(d.runs) > 0 {
+		// The run with the least row, and the least of the others: what comes
+		// before that is taken at once.
+		least, second := 0, -1
+		for i := 1; i < len(d.runs); i++ {
+			switch {
+			case compareRanked(&d.runs[i][0], &d.runs[least][0]) < 0:
+				least, second = i, least
+			case second < 0 || compareRanked(&d.runs[i][0], &d.runs[second][0]) < 0:
+				second = i
+			}
+		}
+		rs, n := d.runs[least], 0
+		for {
+			if rs[n].row.Frame < frame {
+				d.rows = append(d.rows, rs[n].row)
+			} else {
+				d.sorted = append(d.sorted, rs[n])
+			}
+			if n++; n == len(rs) || second >= 0 && compareRanked(&rs[n], &d.runs[second][0]) > 0 {
+				break
+			}
+		}
+		if d.runs[least] = rs[n:]; n == len(rs) {
+			d.runs = slices.Delete(d.runs, least, least+1)
+		}
+	}
 }
 
 // Close is that of Engine.

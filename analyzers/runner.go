@@ -25,7 +25,7 @@ type Runner interface {
 	// Len is the number of keys held.
 	Len() int
 
-	// What engines use: rows stay in the runner until take.
+	// What engines use: rows stay in the runner until given.
 	step(e *events.Event)
 	expire(batch uint64, frame uint64, now events.Time)
 	closeAll(batch uint64, frame uint64, now events.Time)
@@ -33,7 +33,9 @@ type Runner interface {
 	lasts(to []events.Pos) []events.Pos
 	// evict closes the keys whose last event is not after cut.
 	evict(cut events.Pos, batch uint64, frame uint64, now events.Time)
-	take(to []ranked) []ranked
+	// made are the rows made since given; they are borrowed until that.
+	made() []ranked
+	given()
 }
 
 // node is one key and its state.
@@ -247,12 +249,12 @@ func (r *runner[K, S]) evict(cut events.Pos, batch, frame uint64, now events.Tim
 	r.rank.batch = batch + 1
 }
 
-func (r *runner[K, S]) take(to []ranked) []ranked {
-	to = append(to, r.rows...)
+func (r *runner[K, S]) made() []ranked { return r.rows }
+
+func (r *runner[K, S]) given() {
 	clear(r.rows)
 	r.rows = r.rows[:0]
 	r.rank.seq = 0
-	return to
 }
 
 // give hands out the rows made since the last time, as they came.
