@@ -6,7 +6,6 @@ import (
 	"encoding/binary"
 	"encoding/json"
 	"errors"
-	"flag"
 	"fmt"
 	"io"
 	"maps"
@@ -30,17 +29,11 @@ import (
 	"github.com/wiretale/wiretale/capture"
 	"github.com/wiretale/wiretale/events"
 	"github.com/wiretale/wiretale/replay/truth"
-	"github.com/wiretale/wiretale/report"
 )
-
-// update rewrites the golden file: go test ./internal/pipeline -update. Look
-// at the difference before you commit it: the golden file is the expectation.
-var update = flag.Bool("update", false, "rewrite pcaps/page.events.golden")
 
 const (
 	pageCapture = "../../pcaps/page.pcapng"
 	pageTruth   = "../../pcaps/page.json"
-	pageGolden  = "../../pcaps/page.events.golden"
 )
 
 // late is how late a host may be in noting what it did, and a packet at the
@@ -344,42 +337,6 @@ func TestPageHandshake(t *testing.T) {
 	}
 	for _, c := range p.truth.Connections {
 		near(t, c.Client.String()+": handshake", sum[c.Client.String()], p.truth.RTT.Std())
-	}
-}
-
-// The output of `wiretale decode --json`.
-func TestPageGolden(t *testing.T) {
-	sel := report.DefaultJSON()
-	var got bytes.Buffer
-	lines := report.NewEventLines(&got)
-	c := Config{Paths: []string{pageCapture}, Limits: events.DefaultLimits(), Want: sel.Want()}
-	c.Events = func(list []*events.Event) error {
-		for _, e := range list {
-			if sel.Has(e) {
-				if err := lines.Event(e); err != nil {
-					return err
-				}
-			}
-		}
-		return nil
-	}
-	if _, err := Run(t.Context(), c); err != nil {
-		t.Fatal(err)
-	}
-	if err := lines.Flush(); err != nil {
-		t.Fatal(err)
-	}
-	if *update {
-		if err := os.WriteFile(pageGolden, got.Bytes(), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(pageGolden)
-	if err != nil {
-		t.Fatalf("%v (make it with -update, then read it)", err)
-	}
-	if d := cmp.Diff(strings.Split(string(want), "\n"), strings.Split(got.String(), "\n")); d != "" {
-		t.Errorf("%s (- golden, + now):\n%s", pageGolden, d)
 	}
 }
 
