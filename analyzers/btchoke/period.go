@@ -23,7 +23,7 @@ const (
 	off       = 0.05                   // of a period that a choke may be early or late
 	coherent  = 0.7                    // share of chokes that must lie on the rounds: some are made between them
 	fewChokes = 4
-	rare      = 0.05 // a period that chokes made at any time would show as often, of those tried until then, is none
+	rare      = 0.01 // a period that chokes made at any time would show as often, of those tried until then, is none
 	mostPeers = 16   // that are looked at for the period
 	mostLooks = 32   // chokes of each
 )
