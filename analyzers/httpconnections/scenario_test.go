@@ -35,7 +35,7 @@ var ways = []way{
 func TestKept(t *testing.T) {
 	for _, w := range ways {
 		t.Run(w.name, func(t *testing.T) {
-			check(t, w, replaytest.Open(t, "../../pcaps/"+w.name+".pcapng", "../../pcaps/"+w.name+".json"))
+			check(t, w, replaytest.Open(t, "../../pcaps/"+w.name+".pcapng", "../../pcaps/"+w.name+".json"), true, 0, new(replaytest.Row))
 		})
 	}
 }
@@ -46,14 +46,28 @@ func TestNetworks(t *testing.T) {
 		for _, rtt := range []time.Duration{20 * time.Millisecond, 50 * time.Millisecond, 200 * time.Millisecond} {
 			for _, point := range []string{"client"} { // elsewhere an object takes up to a round trip less
 				t.Run(w.name+" "+rtt.String()+" at "+point, func(t *testing.T) {
-					check(t, w, replaytest.Run(t, w.name, replay.Options{RTT: rtt, Seed: 8, At: point}))
+					check(t, w, replaytest.Run(t, w.name, replay.Options{RTT: rtt, Seed: 8, At: point}), true, 0, new(replaytest.Row))
 				})
 			}
 		}
 	}
 }
 
-func check(t *testing.T, w way, r *replaytest.Recording) {
+// Over all networks: what the hosts did, exactly; and where nothing is lost, of
+// which the models know nothing, round trips an object and the time of all.
+func TestSweep(t *testing.T) {
+	replaytest.Sweep(t, func(t *testing.T, p replaytest.Point, row *replaytest.Row) {
+		for _, w := range ways {
+			t.Run(w.name, func(t *testing.T) {
+				check(t, w, replaytest.Run(t, w.name, p.Options(8)), p.Loss == 0 && replaytest.Timed(), time.Millisecond, row)
+			})
+		}
+	})
+}
+
+// check compares with what the hosts did; times: also with what it takes, which
+// may be off by floor where a share of a short round trip is less.
+func check(t *testing.T, w way, r *replaytest.Recording, times bool, floor time.Duration, row *replaytest.Row) {
 	t.Helper()
 	rows := foldtest.Rows(t, httpconnections.Question, r.Events...)
 	if len(rows) != 1 {
@@ -64,27 +78,39 @@ func check(t *testing.T, w way, r *replaytest.Recording) {
 	// Exactly what the hosts did.
 	if v.Mode != w.mode || v.Connections != len(r.Truth.Connections) || v.Connections != w.connections || v.Parallel != w.parallel || v.Objects != 11 || v.Complete != 11 {
 		t.Errorf("%+v", v)
+		row.Same("mode, connections, objects", 1, 1)
+	} else {
+		row.Same("mode, connections, objects", 1, 0)
+	}
+	if !times {
+		return
 	}
 	if v.RTT == nil {
 		t.Fatal("no round trip")
 	}
-	near := func(what string, got, want, share float64) {
+	near := func(what string, got, want, share, floor float64) {
 		t.Helper()
 		t.Logf("%s: %s: %.4f measured, %.4f is true: off by %.1f %%", w.name, what, got, want, 100*(got-want)/want)
-		if math.Abs(got-want) > share*want {
+		if math.Abs(got-want) > max(share*want, floor) {
 			t.Errorf("%s is %.4f, want %.4f", what, got, want)
 		}
 	}
 	// A busy machine adds to single handshakes of the kept runs.
-	near("round trip", v.RTT.Std().Seconds(), r.Truth.RTT.Std().Seconds(), 0.08)
+	near("round trip", v.RTT.Std().Seconds(), r.Truth.RTT.Std().Seconds(), 0.08, floor.Seconds())
 
 	// 2·RTT for an object that opens its connection, RTT for one on a
 	// connection that is there.
+	trip := float64(floor) / float64(r.Truth.RTT.Std())
+	objects := func(what string, want, got float64) {
+		row.Time(what, time.Duration(want*float64(r.Truth.RTT.Std())), time.Duration(got*float64(r.Truth.RTT.Std())))
+	}
 	if w.opened > 0 {
-		near("round trips of an object that opened its connection", *v.RTTsPerObject.Opened, w.opened, 0.05)
+		objects("an object that opened", w.opened, *v.RTTsPerObject.Opened)
+		near("round trips of an object that opened its connection", *v.RTTsPerObject.Opened, w.opened, 0.05, trip)
 	}
 	if w.reused > 0 {
-		near("round trips of an object on a connection that was there", *v.RTTsPerObject.Reused, w.reused, 0.05)
+		objects("an object on what was there", w.reused, *v.RTTsPerObject.Reused)
+		near("round trips of an object on a connection that was there", *v.RTTsPerObject.Reused, w.reused, 0.05, trip)
 	}
 
 	// The model of this way, by its formula from what the hosts know; and what
@@ -113,8 +139,9 @@ func check(t *testing.T, w way, r *replaytest.Recording) {
 		if v.Rate > 0 {
 			want += 11 * v.MeanBytes / v.Rate
 		}
-		near("the model's total", m.Total.Std().Seconds(), want, 1e-6)
-		near("all objects", v.Busy.Std().Seconds(), m.Total.Std().Seconds()+thought.Seconds(), 0.05)
+		near("the model's total", m.Total.Std().Seconds(), want, 1e-6, 0)
+		row.Time("all objects", m.Total.Std()+thought, v.Busy.Std())
+		near("all objects", v.Busy.Std().Seconds(), m.Total.Std().Seconds()+thought.Seconds(), 0.05, 0)
 		return
 	}
 	t.Errorf("no model %q in %+v", w.model, v.Model)
