@@ -103,18 +103,20 @@ func (c *cookie) seen(ctx *context, value mark, frame uint64) *edge {
 	return &c.lines[len(c.lines)-1]
 }
 
-func (c *cookie) name() string {
-	if c.rest {
-		return "all others"
-	}
-	return c.client.String() + " " + c.v.Domain + " " + c.v.Name
-}
-
-func (c *cookie) row() *Cookie {
+// row is the answer, and its key. Their texts are one string.
+func (c *cookie) row() (string, *Cookie) {
 	v := c.v
+	var room [256]byte
+	b, client := append(room[:0], "all others"...), 0
 	if !c.rest {
-		v.Client = c.client.String()
+		b = c.client.IP().AppendTo(room[:0])
+		client = len(b)
+		b = append(append(b, ' '), c.v.Domain...)
+		b = append(append(b, ' '), c.v.Name...)
 	}
+	key := len(b)
+	text := string(c.appendFilter(b))
+	v.Client, v.Filter = text[:client], text[key:]
 	v.Values = len(c.values)
 	if len(c.lines) > 0 {
 		v.Seen = make([]Seen, 0, len(c.lines))
@@ -157,8 +159,7 @@ func (c *cookie) row() *Cookie {
 		}
 	}
 	v.Frames = analyzers.Frames(fs...)
-	v.Filter = c.filter()
-	return &v
+	return text[:key], &v
 }
 
 // track finds a value that was sent, or set, for pages of several sites of
@@ -181,28 +182,44 @@ func (c *cookie) track(v *Cookie) {
 	slices.Sort(v.TrackedSites)
 }
 
-// filter shows the messages that bear the cookie.
-func (c *cookie) filter() string {
+// appendFilter shows the messages that bear the cookie.
+func (c *cookie) appendFilter(b []byte) []byte {
 	if c.rest {
-		return "http.cookie || http.set_cookie"
+		return append(b, "http.cookie || http.set_cookie"...)
 	}
-	name := strconv.Quote(c.v.Name + "=")
-	if c.v.Name == "" {
-		name = `""`
+	ip := c.client.IP()
+	if ip.Is4() {
+		b = append(b, "ip.addr == "...)
+	} else {
+		b = append(b, "ipv6.addr == "...)
 	}
-	var parts []string
+	b = append(ip.AppendTo(b), " && ("...)
+	begin := len(b)
+	fields := func(names ...string) {
+		for _, n := range names {
+			if len(b) > begin {
+				b = append(b, " || "...)
+			}
+			b = append(append(b, n...), " contains "...)
+			if c.v.Name == "" {
+				b = append(b, `""`...)
+			} else {
+				b = strconv.AppendQuote(b, c.v.Name)
+				b = append(b[:len(b)-1], `="`...) // inside of the quotes
+			}
+		}
+	}
 	if c.versions[0] {
-		parts = append(parts, "http.cookie contains "+name, "http.set_cookie contains "+name)
+		fields("http.cookie", "http.set_cookie")
 	}
 	if c.versions[1] {
-		parts = append(parts, "http2.headers.cookie contains "+name, "http2.headers.set_cookie contains "+name)
+		fields("http2.headers.cookie", "http2.headers.set_cookie")
 	}
 	if c.versions[2] {
-		parts = append(parts, "http3")
+		if len(b) > begin {
+			b = append(b, " || "...)
+		}
+		b = append(b, "http3"...)
 	}
-	ip := "ip"
-	if !c.client.IP().Is4() {
-		ip = "ipv6"
-	}
-	return ip + ".addr == " + c.client.String() + " && (" + strings.Join(parts, " || ") + ")"
+	return append(b, ')')
 }

@@ -76,7 +76,8 @@ func (*fold) Close(_ struct{}, s *state, emit analyzers.Emit) {
 	}
 	s.open.Close()
 	for _, c := range s.order {
-		emit(c.name(), c.row())
+		key, v := c.row()
+		emit(key, v)
 	}
 }
 
