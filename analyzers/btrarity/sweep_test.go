@@ -20,6 +20,7 @@ func TestSweep(t *testing.T) {
 	replaytest.Sweep(t, func(t *testing.T, p replaytest.Point, row *replaytest.Row) {
 		for _, name := range []string{"bt-swarm", "bt-free-rider"} {
 			t.Run(name, func(t *testing.T) {
+				replaytest.Beside(t)
 				checkLogs(t, replaytest.Run(t, name, p.Options(5)), row, p.Loss == 0 && replaytest.Timed())
 			})
 		}

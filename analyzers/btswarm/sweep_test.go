@@ -18,6 +18,7 @@ func TestSweep(t *testing.T) {
 	replaytest.Sweep(t, func(t *testing.T, p replaytest.Point, row *replaytest.Row) {
 		for _, name := range []string{"bt-swarm", "bt-free-rider", "bt-udp-tracker"} {
 			t.Run(name, func(t *testing.T) {
+				replaytest.Beside(t)
 				checkAccounts(t, replaytest.Run(t, name, p.Options(5)), row)
 			})
 		}

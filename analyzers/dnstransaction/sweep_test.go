@@ -56,6 +56,7 @@ func TestSweep(t *testing.T) {
 	replaytest.Sweep(t, func(t *testing.T, p replaytest.Point, row *replaytest.Row) {
 		for _, name := range []string{"dns-iterative", "dns-recursive", "dns-tcp", "dns-roundrobin", "dns-mx-alias", "dns-cdn"} {
 			t.Run(name, func(t *testing.T) {
+				replaytest.Beside(t)
 				checkQuestions(t, replaytest.Run(t, name, p.Options(7)), row)
 			})
 		}

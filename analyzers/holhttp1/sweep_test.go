@@ -19,6 +19,7 @@ func TestSweep(t *testing.T) {
 	replaytest.Sweep(t, func(t *testing.T, p replaytest.Point, row *replaytest.Row) {
 		for seed := range uint64(3) {
 			t.Run(fmt.Sprint(seed), func(t *testing.T) {
+				replaytest.Beside(t)
 				checkOrder(t, replaytest.Run(t, "http1-pipelined", p.Options(5+seed)), row)
 			})
 		}

@@ -21,6 +21,7 @@ func TestSweep(t *testing.T) {
 		for _, name := range []string{"h2-multiplex", "h2-loss"} {
 			for seed := range uint64(3) {
 				t.Run(fmt.Sprintf("%s/%d", name, seed), func(t *testing.T) {
+					replaytest.Beside(t)
 					r := replaytest.Run(t, name, p.Options(5+seed))
 					checkSweep(t, r, row, name == "h2-multiplex" && p.Loss == 0 && replaytest.Timed())
 				})

@@ -20,6 +20,7 @@ func TestSweep(t *testing.T) {
 		for _, name := range []string{"h2-loss", "h2-multiplex"} {
 			for seed := range uint64(3) {
 				t.Run(fmt.Sprintf("%s/%d", name, seed), func(t *testing.T) {
+					replaytest.Beside(t)
 					checkWaits(t, replaytest.Run(t, name, p.Options(5+seed)), row)
 				})
 			}

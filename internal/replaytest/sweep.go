@@ -43,7 +43,15 @@ func Points() (out []Point) {
 }
 
 // sample is what a sweep plays unless Everything.
-var sample = []Point{{5 * time.Millisecond, 0}, {50 * time.Millisecond, 0.05}}
+var sample = []Point{{5 * time.Millisecond, 0}, {50 * time.Millisecond, 0.01}}
+
+// Beside lets a part of a sweep run beside the others, unless times count.
+func Beside(t *testing.T) {
+	t.Helper()
+	if !Timed() {
+		t.Parallel()
+	}
+}
 
 // Sweep plays f over all networks, or over a sample, and logs the table of what
 // f compared. One after the other where times count, else side by side.
@@ -61,9 +69,7 @@ func Sweep(t *testing.T, f func(t *testing.T, p Point, row *Row)) {
 		for i, p := range points {
 			table[i].point = p
 			t.Run(p.String(), func(t *testing.T) {
-				if !Timed() {
-					t.Parallel()
-				}
+				Beside(t)
 				f(t, p, &table[i])
 			})
 		}
