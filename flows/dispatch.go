@@ -16,7 +16,8 @@ const (
 	idleDNS     = 1    // one query and one answer of DNS: a resolver takes another port for the next (RFC 5452)
 	idleTCP     = 1800 // open: an IMAP IDLE speaks every 29 minutes (RFC 2177)
 	idleOpening = 130  // a SYN that nobody answered: retries are up to 64 s apart
-	idleClosing = 2    // after RST or both FINs: late segments still belong here
+	idleClosing = 2    // after RST or both FINs with their ACKs: late segments still belong here
+	idleLastACK = 130  // after both FINs, one not acknowledged: what is not is sent again, up to 64 s apart
 )
 
 // shortPackets is how many packets are few.
@@ -273,6 +274,9 @@ func idle(r *record) int64 {
 		}
 		return idleUnheard
 	case r.state&stClosing != 0:
+		if r.state&(stFIN0|stFIN1) != 0 {
+			return idleLastACK
+		}
 		return idleClosing
 	case r.state&(stBase0|stBase1) != stBase0|stBase1:
 		return idleOpening
@@ -431,6 +435,32 @@ func (d *Dispatcher) push(n uint32, r *record, o *op) {
 	d.work.ops[w] = append(d.work.ops[w], *o)
 }
 
+// closing notes FINs, their ACKs, and RST; true: the time-out of r is another
+// now. Once both FINs were seen, their bits stay until they are acknowledged.
+func (d *Dispatcher) closing(r *record, o *op) bool {
+	before := r.state & (stClosing | stFIN0 | stFIN1)
+	if before == 0 && o.flags&(flagFIN|flagRST) == 0 {
+		return false
+	}
+	if o.flags&flagFIN != 0 && before&stClosing == 0 {
+		r.state |= stFIN0 << o.dir
+		r.fin[o.dir] = o.seq + uint32(o.plen) + 1
+	}
+	switch {
+	case o.flags&flagRST != 0:
+		r.state = r.state&^(stFIN0|stFIN1) | stClosing
+	case r.state&(stFIN0|stFIN1) == stFIN0|stFIN1:
+		r.state |= stClosing
+	}
+	if r.state&stClosing == 0 {
+		return false
+	}
+	if other := o.dir ^ 1; o.flags&flagACK != 0 && int32(o.ack-r.fin[other]) >= 0 {
+		r.state &^= stFIN0 << other
+	}
+	return r.state&(stClosing|stFIN0|stFIN1) != before
+}
+
 // tcp applies Wireshark's rule for a new tcp.stream: a SYN whose sequence
 // number is not that of the stream's start opens another one on the same
 // ports.
@@ -457,16 +487,10 @@ func (d *Dispatcher) tcp(k *key, o *op) {
 		r.state |= other
 		r.base[o.dir^1] = o.ack - 1
 	}
-	if o.flags&(flagFIN|flagRST) != 0 && r.state&stClosing == 0 {
-		if o.flags&flagFIN != 0 {
-			r.state |= stFIN0 << o.dir
-		}
-		if o.flags&flagRST != 0 || r.state&(stFIN0|stFIN1) == stFIN0|stFIN1 {
-			r.state |= stClosing
-			r.last = d.clock
-			d.disarm(r)
-			d.arm(n, r, idle(r))
-		}
+	if d.closing(r, o) {
+		r.last = d.clock
+		d.disarm(r)
+		d.arm(n, r, idle(r))
 	}
 	d.push(n, r, o)
 }

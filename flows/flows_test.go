@@ -391,6 +391,35 @@ func TestStreamsAndEnds(t *testing.T) {
 	}
 }
 
+// A connection is over two seconds after the ACKs of both FINs. While one is
+// not acknowledged, what comes is sent again and no new bytes.
+func TestLastACK(t *testing.T) {
+	closing := open(
+		seg{at: 40, who: "c", seq: 1, ack: 1, data: "one"},
+		seg{at: 50, who: "s", flags: "FA", seq: 1, ack: 1},
+		seg{at: 60, who: "c", flags: "FA", seq: 4, ack: 2}, // frames 4 and 6 do not arrive
+		seg{at: 5_340, who: "c", seq: 1, ack: 2, data: "one"},
+		seg{at: 5_350, who: "s", seq: 2, ack: 4},
+		seg{at: 60_000, who: "c", flags: "FA", seq: 4, ack: 2},
+		seg{at: 60_010, who: "s", seq: 2, ack: 5},
+		seg{at: 60_020, who: "c", flags: "S", port: 40001}, // brings the time
+		seg{at: 63_020, who: "c", flags: "S", port: 40002},
+	)
+	evs, said := play(t, packets(closing), 1, 1, limits())
+	if !slices.Equal(said, []string{"one.|."}) {
+		t.Errorf("heard %q", said)
+	}
+	if got, want := tell(evs, events.KindTCPRetransmission, events.KindTCPLost), "7 client tcp.segment.retransmission seq=1 bytes=3 timeout\n"+
+		"9 client tcp.segment.retransmission seq=4 bytes=0 timeout\n"; got != want {
+		t.Errorf("told\n%swant\n%s", got, want)
+	}
+	for _, e := range evs {
+		if b, ok := e.Body.(*events.FlowEnd); ok && e.Stream == 0 && (e.Pos.Frame != 12 || b.Why != events.EndFIN) {
+			t.Errorf("over at frame %d: %v", e.Pos.Frame, b.Why)
+		}
+	}
+}
+
 func TestFlowLimit(t *testing.T) {
 	l := limits()
 	l.Flows = 3

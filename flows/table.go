@@ -95,17 +95,17 @@ type record struct {
 	prev uint32
 	due  int32 // second at which the wheel looks again
 	base [2]uint32
+	fin  [2]uint32 // behind the FIN of each side, where it was seen
 
 	conv conv
-	_    [8]byte // to whole cache lines
 }
 
 // bits of record.state.
 const (
 	stBase0   = 1 << iota // base[0] is known
 	stBase1               // base[1] is known
-	stFIN0                // lo sent FIN
-	stFIN1                // hi sent FIN
+	stFIN0                // lo sent FIN; with stClosing: and it is not acknowledged
+	stFIN1                // hi sent FIN; likewise
 	stClosing             // RST, or FIN both ways
 	stTunnel              // carries a tunnel: numbered, not followed
 	stPushed              // its Worker knows it
