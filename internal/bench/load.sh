@@ -8,19 +8,21 @@
 # "wiretale replay --onto --pps". Rates are in thousands of packets a second,
 # "max" is one after the other. A tool keeps pace with a rate when no packet is
 # dropped in any of RUNS and it has ended at most two seconds after it was told
-# to, which is 1.2 seconds after the last packet. A tool that does not keep pace is not asked at higher rates.
-# For each run it prints what was sent, what the tool received and what it says
-# was dropped: received + dropped must be what was sent.
+# to, which is 1.2 seconds after the last packet. One that does not keep pace is
+# not asked at higher rates. For each run it prints what was sent, what the tool
+# received and what it says was dropped: received + dropped must be what was
+# sent.
 #
-# Tools: count (sniff --no-decode), decode (sniff --json), write (sniff --json
-# -w), tcpdump (-w /dev/null), tshark. WIRETALE is the binary; without it one is
-# built from this tree. It needs root, and makes and removes two network
-# namespaces.
+# Tools: count (sniff --no-decode), decode (all decoders, every message as JSON:
+# sniff --json --only mix), answer (all decoders, all questions, a report:
+# sniff --every), write (the same with -w), tcpdump (-w /dev/null), tshark.
+# WIRETALE is the binary; without it one is built from this tree. It needs root,
+# and makes and removes two network namespaces.
 set -euo pipefail
 
 here=$(cd "$(dirname "$0")" && pwd)
 usage() { echo "usage: $0 [-r RATES] [-n RUNS] [-t TOOLS] [-s SECONDS] FILE" >&2; exit 2; }
-rates="10 25 50 100 150 200 250 300 350 400 max" runs=2 tools="tcpdump count decode write tshark" seconds=5
+rates="10 25 50 100 150 200 250 300 350 400 max" runs=2 tools="tcpdump count decode answer write tshark" seconds=5
 while getopts r:n:t:s: flag; do
 	case $flag in
 	r) rates=$OPTARG ;;
@@ -64,8 +66,9 @@ received() { ip -n $b -s -j link show in | sed 's/.*"rx":{"bytes":[0-9]*,"packet
 watch() {
 	case $1 in
 	count) exec ip netns exec $b "$WIRETALE" sniff -i in --no-decode --user root 2>"$tmp/said" ;;
-	decode) exec ip netns exec $b "$WIRETALE" sniff -i in --json --user root 2>"$tmp/said" >/dev/null ;;
-	write) exec ip netns exec $b "$WIRETALE" sniff -i in --json --user root -w "$tmp/keep.pcapng" --ring 4x100MB 2>"$tmp/said" >/dev/null ;;
+	decode) exec ip netns exec $b "$WIRETALE" sniff -i in --json --only mix --user root 2>"$tmp/said" >/dev/null ;;
+	answer) exec ip netns exec $b "$WIRETALE" sniff -i in --every 10s --user root >"$tmp/said" 2>/dev/null ;;
+	write) exec ip netns exec $b "$WIRETALE" sniff -i in --every 10s --user root -w "$tmp/keep.pcapng" --ring 4x100MB >"$tmp/said" 2>/dev/null ;;
 	tcpdump) exec ip netns exec $b tcpdump -n -i in -B 32768 -w /dev/null 2>"$tmp/said" ;;
 	tshark) exec ip netns exec $b tshark -n -i in -B 32 2>"$tmp/said" >/dev/null ;;
 	*) usage ;;
@@ -80,6 +83,8 @@ figures() {
 		tool == "tshark" && /packets? dropped from/ { lost = $1 }
 		/^wiretale: .* packets? captured/ { got = $2 }
 		/^wiretale: .* packets? dropped by the kernel/ { lost = $2 }
+		/^[0-9]+ packets?, / { got = $1 } # the last line of the report
+		match($0, /[0-9]+ packets? by the kernel/) { split(substr($0, RSTART), word, " "); lost = word[1] }
 		END { print got + 0, lost + 0 }'
 }
 
