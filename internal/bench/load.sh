@@ -83,7 +83,7 @@ figures() {
 		tool == "tshark" && /packets? dropped from/ { lost = $1 }
 		/^wiretale: .* packets? captured/ { got = $2 }
 		/^wiretale: .* packets? dropped by the kernel/ { lost = $2 }
-		/^[0-9]+ packets?, / { got = $1 } # the last line of the report
+		/^[0-9]+ packets? [0-9.]+ .?B in / { got = $1 } # the last line of the report
 		match($0, /[0-9]+ packets? by the kernel/) { split(substr($0, RSTART), word, " "); lost = word[1] }
 		END { print got + 0, lost + 0 }'
 }
