@@ -48,16 +48,6 @@ func (p *Peer) Sight() string {
 	return ""
 }
 
-// Echo reports whether p is no peer of its own: nothing that it sent was
-// captured, and one at its address was heard. So it is where the network loses
-// the last packets of a connection: they are sent again when it is over, and
-// nobody knows any more who called whom.
-func (p *Peer) Echo() bool {
-	return p.ID == "" && !p.Heard() && slices.ContainsFunc(p.Swarm.Peers, func(o *Peer) bool {
-		return o != p && o.Addr == p.Addr && o.Greeted()
-	})
-}
-
 // Reason is why nothing can be said of a swarm; empty: nothing is in the way.
 func (s *Swarm) Reason() string {
 	switch {

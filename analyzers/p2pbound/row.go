@@ -37,7 +37,7 @@ func (t *tables) row(w *btpeers.Swarm) *Value {
 	end := start
 	unheard := ""
 	for _, p := range w.Peers {
-		if !p.Absent() && !p.Echo() {
+		if !p.Absent() {
 			x := t.peer(p)
 			for _, m := range []*meter{&x.up, &x.down} {
 				if n := len(m.points); n > 0 {
@@ -102,7 +102,7 @@ func (s *swarm) file(v *Value) {
 func (t *tables) rates(v *Value, w *btpeers.Swarm, s *swarm, start events.Time) {
 	var last, first events.Duration
 	for _, p := range w.Peers {
-		if p.Absent() || p.Echo() {
+		if p.Absent() {
 			continue
 		}
 		x := t.peer(p)
