@@ -147,7 +147,7 @@ func TestOracle(t *testing.T) {
 				trips++
 			}
 			if len(hs) != 1 || !hs[0].Done || hs[0].RoundTrips != trips || hs[0].Resumed != again || hs[0].Version != tc.name {
-				t.Errorf("%s, again %v: %+v", tc.name, again, hs)
+				t.Errorf("%s, again %v, want %d round trips: %+v", tc.name, again, trips, hs)
 			}
 			certs := dt.Of[*events.TLSCertificate](tape)
 			want := 0

@@ -66,7 +66,9 @@ func (c *call) header() error {
 	switch d.head[0] {
 	case typeChangeCipherSpec:
 		d.content = cipherChange
-		s.progress.turn(d.from)
+		if !is13(s.progress.version) { // there it means nothing, and comes whenever (RFC 8446 appendix D.4)
+			s.progress.turn(d.from)
+		}
 	case typeAlert:
 		if size == 2 { // no cipher makes an alert that short
 			d.state = inAlert

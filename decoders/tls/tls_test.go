@@ -112,6 +112,13 @@ func TestHandshake(t *testing.T) {
 			dt.Client(handshake(hello(0x0303, "", []int{0xc02f}, ext(35, "ticket")))),
 			dt.Server(handshake(helloOfServer(0x0303, serverRandom, "", 0xc02f))+ccs+finished),
 			dt.Client(ccs+finished)), events.TLSHandshake{Done: true, RoundTrips: 1, Version: "1.2", Resumed: true, Duration: 2 * ms, FirstFrame: 1}},
+		{dt.Talk("1.3 with a retry, change_cipher_spec when each side likes", // RFC 8446 appendix D.4
+			dt.Client(handshake(hello(0x0303, sessionID, []int{0x1301}, versions13))),
+			dt.Server(handshake(helloOfServer(0x0303, retryRandom, sessionID, 0x1301, chosen13, ext(51, u16s(24))))),
+			dt.Client(ccs), dt.Server(ccs),
+			dt.Client(handshake(hello(0x0303, sessionID, []int{0x1301}, versions13, ext(44, vec(2, "cookie"))))),
+			dt.Server(handshake(helloOfServer(0x0303, serverRandom, sessionID, 0x1301, chosen13))+data),
+			dt.Client(data)), events.TLSHandshake{Done: true, RoundTrips: 2, Version: "1.3", Duration: 6 * ms, FirstFrame: 1}},
 		{dt.Talk("closed in the midst",
 			dt.Client(handshake(hello(0x0303, "", []int{0xc02f}))),
 			dt.Over(events.FromServer, events.EndReset), dt.Over(events.FromClient, events.EndReset)),
