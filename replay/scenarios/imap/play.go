@@ -6,11 +6,13 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"time"
 
 	imap "github.com/emersion/go-imap/v2"
 	"github.com/emersion/go-imap/v2/imapclient"
 
 	"github.com/wiretale/wiretale/replay/letters"
+	"github.com/wiretale/wiretale/replay/stage"
 )
 
 // play is the visit.
@@ -223,6 +225,9 @@ func (s *session) send() error {
 	return nil
 }
 
+// settled is how long after its continuation request the server surely idles.
+const settled = 100 * time.Millisecond
+
 // idle waits for a letter, and reads it.
 func (s *session) idle(ctx context.Context, arrived <-chan struct{}) error {
 	l, err := s.v.author.Plain("alice@crepes.fr", "bob@hamburger.edu", "Lunch?", "At noon?\n", date)
@@ -235,6 +240,10 @@ func (s *session) idle(ctx context.Context, arrived <-chan struct{}) error {
 	}
 	idle, err := s.c.Idle()
 	if err != nil {
+		return err
+	}
+	// The server says that she may idle a moment before it listens for letters.
+	if err := stage.Wait(ctx, settled); err != nil {
 		return err
 	}
 	if err := s.v.arrive(l); err != nil {
