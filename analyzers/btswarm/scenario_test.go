@@ -113,21 +113,7 @@ func check(t *testing.T, r *replaytest.Recording) {
 		t.Errorf("no connections by %v", sources)
 	}
 	// Trackers.
-	var want btswarm.Tracker
-	for _, m := range r.Truth.Messages {
-		if m.Kind != truth.Tracker || m.Wire.Type != "announce" || m.Wire.Response || m.Lost {
-			continue
-		}
-		want.Announces++
-		switch m.Wire.Event {
-		case "started":
-			want.Started++
-		case "completed":
-			want.Completed++
-		case "stopped":
-			want.Stopped++
-		}
-	}
+	want := announces(r, false)
 	got := btswarm.Tracker{}
 	if s.Tracker != nil {
 		got = *s.Tracker
@@ -188,4 +174,24 @@ func TestPlayed(t *testing.T) {
 		t.Skip("plays in real time")
 	}
 	check(t, replaytest.Run(t, "bt-udp-tracker", replay.Options{Seed: 12, At: "middle"}))
+}
+
+// announces is what peers told their tracker, by the hosts; lost: also what was
+// lost on its way.
+func announces(r *replaytest.Recording, lost bool) (n btswarm.Tracker) {
+	for _, m := range r.Truth.Messages {
+		if m.Kind != truth.Tracker || m.Wire.Type != "announce" || m.Wire.Response || m.Lost && !lost {
+			continue
+		}
+		n.Announces++
+		switch m.Wire.Event {
+		case "started":
+			n.Started++
+		case "completed":
+			n.Completed++
+		case "stopped":
+			n.Stopped++
+		}
+	}
+	return n
 }

@@ -50,21 +50,7 @@ func checkAccounts(t *testing.T, r *replaytest.Recording, row *replaytest.Row) {
 	same("peers", len(peers) == len(hosts), len(peers), len(hosts))
 
 	// An announce that was lost on its way was sent, and is in the capture.
-	var want btswarm.Tracker
-	for _, m := range r.Truth.Messages {
-		if m.Kind != truth.Tracker || m.Wire.Type != "announce" || m.Wire.Response {
-			continue
-		}
-		want.Announces++
-		switch m.Wire.Event {
-		case "started":
-			want.Started++
-		case "completed":
-			want.Completed++
-		case "stopped":
-			want.Stopped++
-		}
-	}
+	want := announces(r, true)
 	if s.Tracker != nil {
 		x := s.Tracker
 		same("announces", x.Announces == want.Announces && x.Started == want.Started && x.Completed == want.Completed && x.Stopped == want.Stopped, *x, want)
