@@ -64,10 +64,7 @@ func (w *Worker) analyse(r *record, c *tcpConn, o *op) {
 		}
 	}
 
-	end := o.seq + plen
-	if o.flags&(flagSYN|flagFIN) != 0 {
-		end++
-	}
+	end := o.end()
 	if end != o.seq && mark != markZeroProbe {
 		// A SYN that its peer never answered since a RST opens the connection
 		// anew, though with the number of the try before: its ACK is its own.
@@ -90,12 +87,11 @@ func (w *Worker) analyse(r *record, c *tcpConn, o *op) {
 // whether it was sent before (rather than overtaken on its way).
 func (w *Worker) again(r *record, c *tcpConn, o *op, from events.Dir) bool {
 	snd, peer := &c.half[o.dir], &c.half[o.dir^1]
-	end := o.seq + uint32(o.plen)
 	if peer.dupAcks >= 2 && peer.lastAck == o.seq && o.time.Sub(peer.lastAckAt) < fastWithin {
 		w.mark(r, c, o, events.KindTCPRetransmission, from, "fast", 0)
 		return true
 	}
-	if o.plen > 0 && peer.lastAck != 0 && seqLE(end, peer.lastAck) {
+	if o.plen > 0 && peer.lastAck != 0 && seqLE(o.seq+uint32(o.plen), peer.lastAck) {
 		w.mark(r, c, o, events.KindTCPRetransmission, from, "spurious", 0)
 		return true
 	}
@@ -103,10 +99,7 @@ func (w *Worker) again(r *record, c *tcpConn, o *op, from events.Dir) bool {
 	if c.firstRTT > 0 {
 		within = c.firstRTT
 	}
-	if o.flags&(flagSYN|flagFIN) != 0 {
-		end++
-	}
-	if t := o.time.Sub(snd.nextTime); t >= 0 && t < within && snd.next != end {
+	if t := o.time.Sub(snd.nextTime); t >= 0 && t < within && snd.next != o.end() {
 		w.mark(r, c, o, events.KindTCPOutOfOrder, from, "", 0)
 		return false
 	}

@@ -179,7 +179,7 @@ func (d *Dispatcher) outer(p *link.Packet) {
 		return
 	}
 	k, _ := makeKey(&p.Src, &p.Dst, binary.BigEndian.Uint16(p.Payload), binary.BigEndian.Uint16(p.Payload[2:]), p.Proto, p.V6)
-	n := d.lookup(&k, &op{})
+	n, _ := d.lookup(&k, &op{})
 	r := d.table.at(n)
 	r.state |= stTunnel
 	r.last = d.clock
@@ -217,28 +217,30 @@ func (d *Dispatcher) quoted(p *link.Packet) {
 }
 
 // lookup finds the flow k of packet o, or opens it; a flow of the past goes on
-// under its number, unless o is a SYN that opens another.
-func (d *Dispatcher) lookup(k *key, o *op) uint32 {
+// under its number, unless o is a SYN that opens another. resumed: o goes on
+// where that flow ended.
+func (d *Dispatcher) lookup(k *key, o *op) (n uint32, resumed *pastFlow) {
 	t := d.table
 	h := t.seeds.flow(k, t.seeds.hosts(k))
 	if n := t.find(k, h); n != 0 {
-		return n
+		return n, nil
 	}
 	if p := t.past.get(h); p != nil && !p.another(o) {
 		p := *p // opening a flow may end another
-		n := d.open(k, h, p.stream)
-		if k.proto == events.ProtoTCP {
-			r := t.at(n)
-			r.base, r.state = p.base, p.state
+		if k.proto == events.ProtoTCP && p.continues(o) {
+			resumed = &p
 		}
-		return n
+		return d.open(k, h, &p, resumed != nil), resumed
 	}
 	stream := t.stream[k.proto]
 	t.stream[k.proto]++
-	return d.open(k, h, stream)
+	return d.open(k, h, &pastFlow{stream: stream}, false), nil
 }
 
-func (d *Dispatcher) open(k *key, h uint64, stream uint32) uint32 {
+// open begins the flow k with what is known of it from before: its stream
+// number, where the numbers of TCP start, and with goesOn also how far they
+// came.
+func (d *Dispatcher) open(k *key, h uint64, p *pastFlow, goesOn bool) uint32 {
 	t := d.table
 	if d.live >= d.limits.Flows {
 		d.evict()
@@ -246,7 +248,13 @@ func (d *Dispatcher) open(k *key, h uint64, stream uint32) uint32 {
 	d.live++
 	n := t.alloc()
 	r := t.at(n)
-	*r = record{key: *k, share: k.share(), hash: h, stream: stream, last: d.clock}
+	*r = record{key: *k, share: k.share(), hash: h, stream: p.stream, last: d.clock}
+	if k.proto == events.ProtoTCP {
+		r.state, r.base = p.state&(stBase0|stBase1), p.base
+		if goesOn {
+			r.state, r.sent, r.ack = p.state, p.sent, p.ack
+		}
+	}
 	t.insert(n, h)
 	wait := idle(r)
 	if wait == idleUnheard { // most are answered; the rest is looked at again
@@ -416,7 +424,7 @@ func (d *Dispatcher) packet(p *link.Packet, wire uint32) {
 		o.kind, o.plen = opOther, int32(p.Wire)
 		k, o.dir = makeKey(&p.Src, &p.Dst, 0, 0, p.Proto, p.V6)
 	}
-	n := d.lookup(&k, &o)
+	n, _ := d.lookup(&k, &o)
 	d.push(n, d.table.at(n), &o)
 }
 
@@ -444,7 +452,6 @@ func (d *Dispatcher) closing(r *record, o *op) bool {
 	}
 	if o.flags&flagFIN != 0 && before&stClosing == 0 {
 		r.state |= stFIN0 << o.dir
-		r.fin[o.dir] = o.seq + uint32(o.plen) + 1
 	}
 	switch {
 	case o.flags&flagRST != 0:
@@ -455,7 +462,7 @@ func (d *Dispatcher) closing(r *record, o *op) bool {
 	if r.state&stClosing == 0 {
 		return false
 	}
-	if other := o.dir ^ 1; o.flags&flagACK != 0 && int32(o.ack-r.fin[other]) >= 0 {
+	if other := o.dir ^ 1; o.flags&flagACK != 0 && int32(o.ack-r.sent[other]) >= 0 {
 		r.state &^= stFIN0 << other
 	}
 	return r.state&(stClosing|stFIN0|stFIN1) != before
@@ -465,16 +472,22 @@ func (d *Dispatcher) closing(r *record, o *op) bool {
 // number is not that of the stream's start opens another one on the same
 // ports.
 func (d *Dispatcher) tcp(k *key, o *op) {
-	n := d.lookup(k, o)
+	n, resumed := d.lookup(k, o)
 	r := d.table.at(n)
 	base := uint8(stBase0) << o.dir
-	if o.flags&(flagSYN|flagACK) == flagSYN && r.state&base != 0 && r.base[o.dir] != o.seq {
-		h := r.hash
-		d.end(n, 0) // as it was: the worker knows how far it came
-		stream := d.table.stream[k.proto]
-		d.table.stream[k.proto]++
-		n = d.open(k, h, stream)
-		r = d.table.at(n)
+	if o.flags&(flagSYN|flagACK) == flagSYN && r.state&base != 0 {
+		if r.base[o.dir] != o.seq {
+			h := r.hash
+			d.end(n, 0) // as it was: the worker knows how far it came
+			stream := d.table.stream[k.proto]
+			d.table.stream[k.proto]++
+			n = d.open(k, h, &pastFlow{stream: stream}, false)
+			r = d.table.at(n)
+		} else if r.state&stClosing != 0 { // it was refused and is tried again
+			r.state &^= stClosing | stFIN0 | stFIN1
+			d.disarm(r)
+			d.arm(n, r, idle(r))
+		}
 	}
 	if r.state&base == 0 {
 		r.state |= base
@@ -487,10 +500,17 @@ func (d *Dispatcher) tcp(k *key, o *op) {
 		r.state |= other
 		r.base[o.dir^1] = o.ack - 1
 	}
+	r.advance(o)
 	if d.closing(r, o) {
 		r.last = d.clock
 		d.disarm(r)
 		d.arm(n, r, idle(r))
+	}
+	if resumed != nil {
+		d.ord++
+		w := int(r.share) % d.n
+		d.work.ops[w] = append(d.work.ops[w], op{kind: opResume, rec: uint32(len(d.work.resumed))})
+		d.work.resumed = append(d.work.resumed, *resumed)
 	}
 	d.push(n, r, o)
 }

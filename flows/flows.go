@@ -56,6 +56,7 @@ type Work struct {
 	out     []output // by worker
 	cut     []uint32 // merge: next event of each worker
 	ended   []uint32 // records whose flow ends here
+	resumed []pastFlow
 }
 
 // Tick is a moment before the packet Frame, at its time: the first packet of a
@@ -73,7 +74,7 @@ func NewWork(n int) *Work {
 
 func (w *Work) reset() {
 	w.Ticks = w.Ticks[:0]
-	w.ended = w.ended[:0]
+	w.ended, w.resumed = w.ended[:0], w.resumed[:0]
 	for i := range w.ops {
 		w.ops[i] = w.ops[i][:0]
 		w.out[i].reset()
@@ -88,7 +89,8 @@ const (
 	opUDP
 	opOther // another IP protocol: counted only
 	opEnd
-	opLimit // a limit of the dispatcher was reached
+	opLimit  // a limit of the dispatcher was reached
+	opResume // the next op goes on with a flow of the past: Work.resumed[rec]
 )
 
 // op is one thing that a worker has to do.

@@ -420,6 +420,70 @@ func TestLastACK(t *testing.T) {
 	}
 }
 
+// TestResumed: what is sent again long after a connection was over or silent
+// is that, and not read twice; what is new is read.
+func TestResumed(t *testing.T) {
+	const hour = 3_600_000
+	for _, c := range []struct {
+		name  string
+		segs  []seg
+		marks string
+		said  []string
+	}{
+		{"sent again after RST", open(
+			seg{at: 40, who: "s", seq: 1, ack: 1, data: "one"},
+			seg{at: 50, who: "c", seq: 1, ack: 4},
+			seg{at: 60, who: "s", seq: 4, ack: 1, data: "two"},
+			seg{at: 70, who: "c", flags: "R", seq: 1},
+			seg{at: 3_000, who: "c", flags: "S", port: 40001}, // brings the time
+			seg{at: 9_000, who: "s", seq: 4, ack: 1, data: "two"},
+			seg{at: 60_000, who: "s", seq: 1, ack: 1, data: "one"},
+		), `9 server tcp.segment.retransmission seq=4 bytes=3 timeout
+10 server tcp.segment.retransmission seq=1 bytes=3 spurious
+`, []string{".|onetwo."}},
+		{"acknowledged, sent again after both FINs", open(
+			seg{at: 40, who: "s", flags: "FA", seq: 1, ack: 1, data: "one"},
+			seg{at: 50, who: "c", flags: "FA", seq: 1, ack: 5},
+			seg{at: 60, who: "s", seq: 5, ack: 2},
+			seg{at: 9_000, who: "c", flags: "S", port: 40001},
+			seg{at: 60_000, who: "s", flags: "FA", seq: 1, ack: 1, data: "one"},
+		), `8 server tcp.segment.retransmission seq=1 bytes=3 spurious
+`, []string{".|one."}},
+		{"goes on after silence", open(
+			seg{at: 40, who: "s", seq: 1, ack: 1, data: "one"},
+			seg{at: 50, who: "c", seq: 1, ack: 4},
+			seg{at: hour, who: "c", flags: "S", port: 40001},
+			seg{at: 2 * hour, who: "s", seq: 1, ack: 1, data: "onetwo"},
+			seg{at: 2*hour + 50, who: "c", seq: 1, ack: 7},
+		), `7 server tcp.segment.retransmission seq=1 bytes=6 timeout
+`, []string{".|one.", ".|two."}},
+		{"another connection without its SYN", open(
+			seg{at: 40, who: "s", seq: 1, ack: 1, data: "one"},
+			seg{at: 50, who: "c", flags: "R", seq: 1},
+			seg{at: 9_000, who: "c", flags: "S", port: 40001},
+			seg{at: 60_000, who: "s", seq: 0x6000_0000, ack: 0x7000_0000, data: "two"},
+		), ``, []string{".|one.", ".|two."}},
+		{"refused, and tried again with the same number", []seg{
+			{at: 0, who: "c", flags: "S"},
+			{at: 50, who: "s", flags: "RA", ack: 1},
+			{at: 9_000, who: "c", flags: "S"},
+			{at: 9_010, who: "s", flags: "SA", seq: 500, ack: 1},
+			{at: 9_020, who: "c", seq: 1, ack: 501, data: "one"},
+			{at: 15_000, who: "c", flags: "S", port: 40001},
+			{at: 15_010, who: "s", seq: 501, ack: 4, data: "two"},
+		}, `3 client tcp.segment.retransmission seq=0 bytes=0 timeout
+`, []string{"one.|two."}},
+	} {
+		evs, said := play(t, packets(c.segs), 1, 1, limits())
+		if got := tell(evs, events.KindTCPRetransmission, events.KindTCPLost, events.KindTCPOutOfOrder); got != c.marks {
+			t.Errorf("%s: told\n%swant\n%s", c.name, got, c.marks)
+		}
+		if !slices.Equal(said, c.said) {
+			t.Errorf("%s: heard %q, want %q", c.name, said, c.said)
+		}
+	}
+}
+
 func TestFlowLimit(t *testing.T) {
 	l := limits()
 	l.Flows = 3

@@ -95,7 +95,8 @@ type record struct {
 	prev uint32
 	due  int32 // second at which the wheel looks again
 	base [2]uint32
-	fin  [2]uint32 // behind the FIN of each side, where it was seen
+	sent [2]uint32 // highest sequence number sent, plus one; 0: none was seen
+	ack  [2]uint32 // latest acknowledgement number sent
 
 	conv conv
 }
@@ -113,6 +114,18 @@ const (
 	stFrom0 = stBase0 // not TCP: lo spoke
 	stFrom1 = stBase1 // not TCP: hi spoke
 )
+
+// advance notes how far the sender of segment o came. A RST may bear any
+// number.
+func (r *record) advance(o *op) {
+	if o.flags&flagRST != 0 {
+		return
+	}
+	if end := o.end(); r.sent[o.dir] == 0 || int32(end-r.sent[o.dir]) > 0 {
+		r.sent[o.dir] = end
+	}
+	r.ack[o.dir] = o.ack
+}
 
 const chunkBits = 10
 
@@ -210,9 +223,10 @@ func (t *table) release(n uint32) {
 	t.used--
 }
 
-// past remembers the stream numbers of flows that are over, so that a flow
-// which speaks again after its idle time-out keeps its number: Wireshark
-// never forgets. The one that ended first is forgotten first.
+// past remembers flows that are over, so that one which speaks again keeps its
+// number: Wireshark never forgets. Of TCP it remembers how far it came, so that
+// what is sent again (seconds after a RST, by back-off) is told as that and not
+// read twice. The one that ended first is forgotten first.
 type past struct {
 	tag   []uint64 // a ring, in order of ending
 	flow  []pastFlow
@@ -222,14 +236,30 @@ type past struct {
 
 // pastFlow is what is remembered of a record.
 type pastFlow struct {
-	stream uint32
-	base   [2]uint32
-	state  uint8 // stBase0, stBase1
+	last            events.Time
+	base, sent, ack [2]uint32
+	stream          uint32
+	state           uint8 // TCP: stBase0, stBase1, stFIN0, stFIN1, stClosing
 }
 
 // another: a TCP segment with the flags and seq of o opens another connection.
 func (p *pastFlow) another(o *op) bool {
 	return o.flags&(flagSYN|flagACK) == flagSYN && p.state&(stBase0<<o.dir) != 0 && p.base[o.dir] != o.seq
+}
+
+// farAhead is how many bytes behind the last one that was seen a segment may
+// begin and still go on with its flow.
+const farAhead = 1 << 24
+
+// continues: the numbers of o, a TCP segment, are where those of the flow were.
+func (p *pastFlow) continues(o *op) bool {
+	return p.near(o.dir, o.seq) && (o.flags&flagACK == 0 || p.near(o.dir^1, o.ack))
+}
+
+func (p *pastFlow) near(dir uint8, seq uint32) bool {
+	sent := p.sent[dir]
+	bytes := max(sent-p.base[dir], 1<<20) // numbers may have gone round
+	return sent == 0 || seq-(sent-bytes) <= bytes+farAhead
 }
 
 func (p *past) init(limit int, m *memory) {
@@ -258,7 +288,7 @@ func (p *past) get(h uint64) *pastFlow {
 }
 
 func (p *past) put(r *record, limit int) {
-	h, f := r.hash, pastFlow{r.stream, r.base, r.state & (stBase0 | stBase1)}
+	h, f := r.hash, pastFlow{r.last, r.base, r.sent, r.ack, r.stream, r.state & (stBase0 | stBase1 | stFIN0 | stFIN1 | stClosing)}
 	if n := p.place(h); n != 0 {
 		p.flow[n-1] = f
 		return

@@ -123,6 +123,10 @@ func (w *Worker) freeTCP(r *record) {
 // segment works on one TCP segment.
 func (w *Worker) segment(r *record, o *op) {
 	c := w.conn(r)
+	if w.resumed != nil {
+		c.resume(w.resumed, o)
+		w.resumed = nil
+	}
 	if o.flags&flagSYN != 0 {
 		w.startAgain(r, c, o)
 	}
@@ -155,6 +159,22 @@ func (w *Worker) segment(r *record, o *op) {
 	w.reassemble(r, c, o)
 }
 
+// resume goes on where p, the same connection, ended before segment o. A SYN
+// opens it anew: of its peer nothing is known.
+func (c *tcpConn) resume(p *pastFlow, o *op) {
+	syn := o.flags&(flagSYN|flagACK) == flagSYN
+	for d := range c.half {
+		if h := &c.half[d]; p.sent[d] != 0 && (!syn || d == int(o.dir)) {
+			h.state = hfBase | hfNext
+			h.base, h.next, h.nextTime = p.base[d], p.sent[d], p.last
+			if !syn {
+				h.state |= hfAnchor
+				h.rcv, h.lastAck = p.sent[d], p.ack[d]
+			}
+		}
+	}
+}
+
 // startAgain forgets a connection that was refused and is tried again on the
 // same sequence number.
 func (w *Worker) startAgain(r *record, c *tcpConn, o *op) {
@@ -184,6 +204,15 @@ func (o *op) options() []byte {
 		return o.seg[20:]
 	}
 	return o.seg[20:o.hl]
+}
+
+// end is the sequence number behind the segment.
+func (o *op) end() uint32 {
+	end := o.seq + uint32(o.plen)
+	if o.flags&(flagSYN|flagFIN) != 0 {
+		end++
+	}
+	return end
 }
 
 // payload is the captured part of the payload.

@@ -15,7 +15,8 @@ func TestTunnelOutlivesTheFirstLook(t *testing.T) {
 	d.begin(NewWork(1))
 	d.started, d.wheelSec = true, 1
 	k := key{lo: events.Addr4([4]byte{10, 0, 0, 1}), hi: events.Addr4([4]byte{10, 0, 0, 2}), loPort: 4789, hiPort: 4789, proto: events.ProtoUDP}
-	r := d.table.at(d.lookup(&k, &op{}))
+	n, _ := d.lookup(&k, &op{})
+	r := d.table.at(n)
 	r.state |= stTunnel
 	for sec := 1; sec <= idleUnheard; sec++ {
 		d.advance(events.Time(sec * 1e9))

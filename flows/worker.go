@@ -40,7 +40,8 @@ type Worker struct {
 	id      int
 	protos  []decoders.Proto
 	out     *output
-	op      *op // being worked on
+	op      *op       // being worked on
+	resumed *pastFlow // what op goes on with
 	layers  layerNames
 
 	tcp       []*tcpConn
@@ -81,6 +82,9 @@ func (w *Worker) Run(work *Work) {
 			continue
 		case opEnd:
 			w.endFlow(o)
+			continue
+		case opResume:
+			w.resumed = &work.resumed[o.rec]
 			continue
 		}
 		r := w.records.at(o.rec)

@@ -62,13 +62,19 @@ func (c *call) literal() {
 	}
 }
 
+// maxDoubt is how many bytes are looked at for a command where a literal may
+// have been refused.
+const maxDoubt = 512
+
 // doubt: it is not known whether the literal was refused. If a command stands
-// where it would begin, it was.
+// where it would begin, it was. The literal may be shorter than the look: at
+// least a line end follows it.
 func (c *call) doubt() (want int) {
 	d := c.d
 	b := c.rest()
-	i := bytes.IndexByte(b, '\n')
-	if i < 0 && len(b) < c.s.lines && int64(len(b)) < min(d.left, 512) {
+	look := min(maxDoubt, c.s.lines)
+	i := bytes.IndexByte(b[:min(len(b), look)], '\n')
+	if i < 0 && len(b) < look {
 		return len(b) + 1
 	}
 	c.s.client.doubt = false
