@@ -118,13 +118,12 @@ const (
 // advance notes how far the sender of segment o came. A RST may bear any
 // number.
 func (r *record) advance(o *op) {
-	if o.flags&flagRST != 0 {
-		return
-	}
-	if end := o.end(); r.sent[o.dir] == 0 || int32(end-r.sent[o.dir]) > 0 {
+	if end := o.end(); o.flags&flagRST == 0 && (r.sent[o.dir] == 0 || int32(end-r.sent[o.dir]) > 0) {
 		r.sent[o.dir] = end
 	}
-	r.ack[o.dir] = o.ack
+	if o.flags&flagACK != 0 {
+		r.ack[o.dir] = o.ack
+	}
 }
 
 const chunkBits = 10
