@@ -51,6 +51,17 @@ type Ender interface {
 	Over(e *events.Event) bool
 }
 
+// Rester may be implemented by a Fold that has answers ready before a key is
+// silent for Idle.
+type Rester[K comparable, S any] interface {
+	// Rest is how long a key may be silent, in capture time, before Rested;
+	// less than Idle.
+	Rest() time.Duration
+	// Rested is called at time now when k has been silent for Rest, and after
+	// each Rest more.
+	Rested(k K, s *S, now events.Time, emit Emit)
+}
+
 // Options are what a user may set for questions.
 type Options struct {
 	Limits *events.Limits

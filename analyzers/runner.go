@@ -58,7 +58,8 @@ type chunk[K comparable, S any] [1 << chunkBits]node[K, S]
 
 type runner[K comparable, S any] struct {
 	fold Fold[K, S]
-	over Ender // nil: keys end by silence, by limit, or at the end
+	over Ender        // nil: keys end by silence, by limit, or at the end
+	rest Rester[K, S] // nil: nothing happens before they end
 
 	lastKey  K           // the key of the last event: most come in runs
 	lastNode *node[K, S] // nil: none
@@ -72,6 +73,7 @@ type runner[K comparable, S any] struct {
 	rows   []ranked
 	name   string
 	idle   events.Duration
+	look   events.Duration // how long a key is silent when something happens first
 	keys   index[K]
 	chunks []*chunk[K, S]
 	nodes  uint32 // ever made
@@ -83,6 +85,10 @@ type runner[K comparable, S any] struct {
 func Runs[K comparable, S any](name string, _ Options, f Fold[K, S]) Runner {
 	r := &runner[K, S]{name: name, fold: f, idle: events.Duration(f.Idle())}
 	r.over, _ = f.(Ender)
+	r.look = r.idle
+	if rest, ok := f.(Rester[K, S]); ok {
+		r.rest, r.look = rest, events.Duration(rest.Rest())
+	}
 	r.wheel.init(r.idle)
 	r.emit = func(key string, v any) {
 		r.rank.seq++
@@ -165,7 +171,7 @@ func (r *runner[K, S]) make(k K, t events.Time) *node[K, S] {
 		if r.wheel.len > 2*r.keys.len+1024 {
 			r.rewind()
 		} else {
-			r.wheel.add(due{t.Add(r.idle), i, n.gen})
+			r.wheel.add(due{t.Add(r.look), i, n.gen})
 		}
 	}
 	return n
@@ -174,7 +180,7 @@ func (r *runner[K, S]) make(k K, t events.Time) *node[K, S] {
 // rewind makes the wheel anew when most of its entries are of keys long gone.
 func (r *runner[K, S]) rewind() {
 	r.wheel.clear()
-	r.each(func(n *node[K, S]) { r.wheel.add(due{n.last.Add(r.idle), n.index, n.gen}) })
+	r.each(func(n *node[K, S]) { r.wheel.add(due{n.last.Add(r.look), n.index, n.gen}) })
 }
 
 // each calls do for every key in use; do may close it.
@@ -216,11 +222,17 @@ func (r *runner[K, S]) expire(batch, frame uint64, now events.Time) {
 			if !n.used || n.gen != d.gen {
 				return 0, false
 			}
-			if at := n.last.Add(r.idle); at >= r.wheel.now {
+			if at := n.last.Add(r.look); at >= r.wheel.now {
 				return at, true
 			}
-			r.closeLater(n)
-			return 0, false
+			end := n.last.Add(r.idle)
+			if end < r.wheel.now {
+				r.closeLater(n)
+				return 0, false
+			}
+			r.rank.at = n.pos
+			r.rest.Rested(n.key, &n.state, r.wheel.now, r.emit)
+			return min(end, r.wheel.now.Add(r.look)), true
 		})
 	}
 	r.rank.batch = batch + 1

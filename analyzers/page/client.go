@@ -25,6 +25,8 @@ type client struct {
 	moved map[string]*object
 	loose []*object // of no page yet, oldest first
 	held  int       // objects, of pages and loose
+	// underWay are the objects whose end may still come.
+	underWay int
 
 	rest    counted // objects of no page
 	sealed  counted // connections that could not be read
@@ -63,17 +65,18 @@ const (
 
 // object is one request and its response.
 type object struct {
-	url, host, method string
-	key               events.StreamKey
-	httpStream        uint64
-	version           string
-	phase             phase
-	page              *visit  // nil: of none yet
-	by                *object // that named it, or that moved to it
-	how               How
-	queued            *object // of HTTP/1: the one before it on its connection
-	navigates         bool    // it may be a page of its own
-	referer           string
+	url, host  string
+	key        events.StreamKey
+	httpStream uint64
+	version    string
+	phase      phase
+	page       *visit  // nil: of none yet
+	by         *object // that named it, or that moved to it
+	how        How
+	queued     *object // of HTTP/1: the one before it on its connection
+	navigates  bool    // it may be a page of its own
+	referer    string
+	movedTo    string
 
 	opened        bool        // it opened its connection
 	start         events.Time // of its look-up, its connection or its request, whichever is first
@@ -91,6 +94,7 @@ type object struct {
 	free          events.Time // the response before it on its connection was over
 	firstByte     events.Time
 	end           events.Time
+	gone          events.Time // its connection was over before it
 	requestFrame  uint64
 	responseFrame uint64
 	endFrame      uint64
@@ -140,7 +144,7 @@ func (c *client) request(f *fold, e *events.Event, r *events.HTTPRequest, emit a
 		host = server.String()
 	}
 	o := &object{
-		url: weburl.Of(scheme, host, r.Target), method: r.Method, version: r.Version, key: n.key, httpStream: r.HTTPStream,
+		url: weburl.Of(scheme, host, r.Target), version: r.Version, key: n.key, httpStream: r.HTTPStream,
 		requestFrom: r.FirstTime, requestTo: e.Time, requestFrame: e.Pos.Frame, start: r.FirstTime,
 		opened: n.asked == 0 && n.start.at != 0,
 	}
@@ -153,6 +157,7 @@ func (c *client) request(f *fold, e *events.Event, r *events.HTTPRequest, emit a
 		c.opens(n, o)
 	}
 	n.queue = append(n.queue, o)
+	c.underWay++
 	for c.held >= f.held && len(c.pages) > 0 {
 		c.pages[0].limited++
 		c.tell(0, emit)
@@ -217,7 +222,7 @@ func (c *client) response(f *fold, n *conn, e *events.Event, r *events.HTTPRespo
 		o.free = n.lastEnd
 	}
 	o.mediaType, _, _ = strings.Cut(events.Get(r.Headers, "Content-Type"), ";")
-	o.mediaType = strings.ToLower(strings.TrimSpace(o.mediaType))
+	o.mediaType = strings.Clone(strings.ToLower(strings.TrimSpace(o.mediaType))) // not with the whole head
 	switch {
 	case r.Status/100 == 3 && r.Status != 304:
 		if to, ok := weburl.Resolve(o.url, events.Get(r.Headers, "Location")); ok {
@@ -235,7 +240,7 @@ func (c *client) response(f *fold, n *conn, e *events.Event, r *events.HTTPRespo
 		c.part(f, o)
 	}
 	if !r.HasBody {
-		n.finish(o, e, true)
+		c.finish(n, o, e, true)
 	}
 }
 
@@ -251,5 +256,5 @@ func (c *client) moves(f *fold, to string, o *object) {
 		c.limited++
 		return
 	}
-	c.moved[to] = o
+	c.moved[to], o.movedTo = o, to
 }

@@ -101,12 +101,16 @@ func (c *client) hello(f *fold, e *events.Event, b *events.TLSClientHello) {
 }
 
 // hangUp ends a connection: what was under way on it stays unfinished.
-func (c *client) hangUp(k events.StreamKey) {
+func (c *client) hangUp(k events.StreamKey, now events.Time) {
 	n := c.conns[k]
 	if n == nil {
 		return
 	}
 	c.seal(n)
+	for _, o := range n.queue {
+		o.gone = now
+	}
+	c.underWay -= len(n.queue)
 	delete(c.conns, k)
 	if c.last == n {
 		c.last = nil
@@ -137,7 +141,7 @@ func (n *conn) find(httpStream, frame uint64, ph phase) *object {
 	return nil
 }
 
-func (n *conn) finish(o *object, e *events.Event, whole bool) {
+func (c *client) finish(n *conn, o *object, e *events.Event, whole bool) {
 	o.phase = broken
 	if whole {
 		o.phase = whole_
@@ -146,6 +150,7 @@ func (n *conn) finish(o *object, e *events.Event, whole bool) {
 	n.lastEnd = max(n.lastEnd, e.Time)
 	if i := slices.Index(n.queue, o); i >= 0 {
 		n.queue = slices.Delete(n.queue, i, i+1)
+		c.underWay--
 	}
 }
 

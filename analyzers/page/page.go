@@ -71,6 +71,15 @@ func located(typ string) bool { return typ == "A" || typ == "AAAA" || typ == "HT
 // Idle is longer than a download without an event mostly takes.
 func (*fold) Idle() time.Duration { return 10 * time.Minute }
 
+// Rest is when pages come to rest of a client that says no more.
+func (*fold) Rest() time.Duration { return quiet.Std() }
+
+func (f *fold) Rested(_ events.Addr, s *state, now events.Time, emit analyzers.Emit) {
+	if s.client != nil {
+		s.retire(now, emit)
+	}
+}
+
 type state struct{ *client }
 
 func (f *fold) Step(k events.Addr, s *state, e *events.Event, emit analyzers.Emit) {
@@ -97,7 +106,7 @@ func (f *fold) Step(k events.Addr, s *state, e *events.Event, emit analyzers.Emi
 		}
 	case *events.HTTPRequest:
 		if b.Method != "CONNECT" {
-			c.retire(f, e.Time, emit)
+			c.retire(e.Time, emit)
 			c.request(f, e, b, emit)
 		}
 	case *events.HTTPResponse:
@@ -114,11 +123,11 @@ func (f *fold) Step(k events.Addr, s *state, e *events.Event, emit analyzers.Emi
 		if n := c.conn(f, e, false); n != nil && b.Of == "response" {
 			if o := n.find(b.HTTPStream, b.RequestFrame, answered); o != nil {
 				o.bytes = b.WireBytes
-				n.finish(o, e, b.Complete && b.Missing == 0)
+				c.finish(n, o, e, b.Complete && b.Missing == 0)
 			}
 		}
 	case *events.FlowEnd:
-		c.hangUp(e.Key())
+		c.hangUp(e.Key(), e.Time)
 	}
 }
 

@@ -45,7 +45,7 @@ func (c *client) place(f *fold, o *object, r *events.HTTPRequest) bool {
 			}
 		}
 	}
-	if said && !o.navigates && o.method == "GET" {
+	if said && !o.navigates && r.Method == "GET" {
 		c.openUnseen(o, referer)
 		return true
 	}
@@ -214,23 +214,32 @@ func (c *client) document(f *fold, o *object, d *events.HTTPDocument) {
 func (o *object) documentItself() bool { return o.page != nil && o.page.document == o }
 
 // retire tells the pages that are at rest, and forgets what belongs to none.
-func (c *client) retire(f *fold, now events.Time, emit analyzers.Emit) {
+func (c *client) retire(now events.Time, emit analyzers.Emit) {
 	for len(c.pages) > 0 && c.pages[0].resting(now) {
 		c.tell(0, emit)
 	}
-	for len(c.loose) > 0 && (c.loose[0].page != nil || c.loose[0].over() && now.Sub(c.loose[0].end) > quiet) {
+	rest := quiet
+	if c.underWay == 0 { // no document that could name them is still coming
+		rest = patience
+	}
+	for len(c.loose) > 0 && (c.loose[0].page != nil || c.loose[0].rests(now, rest)) {
 		c.drop()
 	}
 }
 
 func (o *object) over() bool { return o.phase >= whole_ }
 
+// rests: nothing has come of o for longer than that, and nothing will.
+func (o *object) rests(now events.Time, than events.Duration) bool {
+	return (o.over() || o.gone != 0) && now.Sub(max(o.end, o.gone)) > than
+}
+
 func (v *visit) resting(now events.Time) bool {
 	if now.Sub(v.active) <= quiet {
 		return false
 	}
 	for i := len(v.objects) - 1; i >= 0; i-- {
-		if o := v.objects[i]; !o.over() || now.Sub(o.end) <= quiet {
+		if !v.objects[i].rests(now, quiet) {
 			return false
 		}
 	}
@@ -246,6 +255,9 @@ func (c *client) drop() {
 		return
 	}
 	o.queued, o.by = nil, nil
+	if c.moved[o.movedTo] == o {
+		delete(c.moved, o.movedTo)
+	}
 	c.held--
 	c.rest.objects++
 	c.rest.bytes += o.head + o.bytes
