@@ -14,6 +14,7 @@ type client struct {
 	starts   [2]starts // of TCP, of UDP
 	looks    []lookup
 	nextLook int
+	waiting  [maxLookups]uint64 // questions of looks that are not answered
 	conns    map[events.StreamKey]*conn
 	last     *conn
 

@@ -157,13 +157,16 @@ func (c *client) finish(n *conn, o *object, e *events.Event, whole bool) {
 // lookup is a question of DNS about where a host is.
 type lookup struct {
 	name     []byte // without its last dot, in lower case
-	id       uint16
-	stream   uint32
-	proto    uint8
+	stream   events.StreamKey
 	used     bool
 	frame    uint64
 	asked    events.Time
 	answered events.Time // 0: not
+}
+
+// question tells one from another, by its number and its flow. It is not 0.
+func question(e *events.Event, m *events.DNSMessage) uint64 {
+	return 1<<63 | uint64(e.Flow.Proto)<<48 | uint64(m.ID)<<32 | uint64(e.Stream)
 }
 
 // maxLookups is how many are remembered of a client: browsers ask at once for
@@ -171,32 +174,29 @@ type lookup struct {
 const maxLookups = 64
 
 func (c *client) look(e *events.Event, m *events.DNSMessage) {
+	q := question(e, m)
+	i := slices.Index(c.waiting[:len(c.looks)], q)
 	if m.Response {
-		for i := range c.looks {
-			l := &c.looks[i]
-			if l.id == m.ID && l.stream == e.Stream && l.proto == e.Flow.Proto && l.answered == 0 {
-				l.answered = e.Time
-				return
-			}
+		if i >= 0 {
+			c.looks[i].answered = e.Time
+			c.waiting[i] = 0
 		}
 		return
 	}
-	for i := range c.looks { // sent again: the first one counts
-		l := &c.looks[i]
-		if l.id == m.ID && l.stream == e.Stream && l.proto == e.Flow.Proto && l.answered == 0 {
-			return
-		}
+	if i >= 0 {
+		return // sent again: the first one counts
 	}
 	if len(c.looks) < maxLookups {
 		c.looks = append(c.looks, lookup{})
 		c.nextLook = len(c.looks) - 1
 	}
+	c.waiting[c.nextLook] = q
 	l := &c.looks[c.nextLook]
 	c.nextLook = (c.nextLook + 1) % maxLookups
-	*l = lookup{name: l.name[:0], id: m.ID, stream: e.Stream, proto: e.Flow.Proto, frame: e.Pos.Frame, asked: e.Time}
-	q := strings.TrimSuffix(m.Question[0].Name, ".")
-	for i := range len(q) {
-		b := q[i]
+	*l = lookup{name: l.name[:0], stream: e.Key(), frame: e.Pos.Frame, asked: e.Time}
+	name := strings.TrimSuffix(m.Question[0].Name, ".")
+	for i := range len(name) {
+		b := name[i]
 		if 'A' <= b && b <= 'Z' {
 			b |= 0x20
 		}
@@ -217,7 +217,7 @@ func (c *client) lookedUp(host string, at events.Time, o *object) {
 		}
 		l.used = true
 		if o.dnsFrom == 0 || l.asked < o.dnsFrom {
-			o.dnsFrom, o.dnsFrame, o.dnsKey = l.asked, l.frame, events.StreamKey{Stream: l.stream, Proto: l.proto}
+			o.dnsFrom, o.dnsFrame, o.dnsKey = l.asked, l.frame, l.stream
 		}
 		o.dnsTo = max(o.dnsTo, l.answered)
 	}

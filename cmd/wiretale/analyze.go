@@ -51,7 +51,6 @@ answer means says wiretale explain.`,
 				if p.Questions, err = questions(split(*only)); err != nil {
 					return err
 				}
-				tuneMemory(len(p.Questions))
 				objects, err := newObjects(*extractTo, &p.Limits)
 				if err != nil {
 					return err

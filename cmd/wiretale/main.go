@@ -24,7 +24,7 @@ const (
 )
 
 func main() {
-	tuneMemory(0)
+	tuneMemory()
 	os.Exit(run(os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
 }
 

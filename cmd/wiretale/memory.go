@@ -3,29 +3,48 @@ package main
 import (
 	"os"
 	"runtime/debug"
+	"runtime/metrics"
+	"time"
 )
 
 // The heap may grow to three times what lives before it is collected, but the
 // collector works harder than that near the limit. A process has some 60 MB
 // more than its heap: code, stacks, what is mapped of the capture, and what is
-// freed and not yet given back. The promise is 300 MB for usualQuestions.
+// freed and not yet given back. The promise is 300 MB for the usual questions.
+//
+// Where more lives than crowded, a collector that finds little to free would
+// take half of the processor: then the limit grows faster than what lives.
 const (
-	heapGrowth     = 200
-	heapLimit      = 220 << 20
-	usualQuestions = 7
-	// heapQuestion is the room for each question more: what many questions
-	// remember comes near the limit by itself, and a collector that finds
-	// nothing to free takes half of the processor.
-	heapQuestion = 3 << 20
+	heapGrowth = 200
+	heapLimit  = 220 << 20
+	crowded    = 180 << 20
+	lookAtHeap = 200 * time.Millisecond
 )
 
-// tuneMemory sets how far the heap may grow for some questions, unless the user
-// said otherwise by GOGC or GOMEMLIMIT.
-func tuneMemory(questions int) {
+// limitFor is the limit where so many bytes live.
+func limitFor(live int64) int64 { return heapLimit + max(0, live-crowded)*5/2 }
+
+// tuneMemory sets how far the heap may grow, unless the user said otherwise by
+// GOGC or GOMEMLIMIT.
+func tuneMemory() {
 	if os.Getenv("GOGC") == "" {
 		debug.SetGCPercent(heapGrowth)
 	}
 	if os.Getenv("GOMEMLIMIT") == "" {
-		debug.SetMemoryLimit(heapLimit + heapQuestion*int64(max(questions-usualQuestions, 0)))
+		debug.SetMemoryLimit(heapLimit)
+		go keepRoom()
+	}
+}
+
+// keepRoom moves the limit with what lives, for as long as the process does.
+func keepRoom() {
+	live := []metrics.Sample{{Name: "/gc/heap/live:bytes"}}
+	for set := int64(heapLimit); ; time.Sleep(lookAtHeap) {
+		metrics.Read(live)
+		limit := limitFor(int64(live[0].Value.Uint64()))
+		if limit > set+set/16 || limit < set-set/8 { // setting it stops the world
+			debug.SetMemoryLimit(limit)
+			set = limit
+		}
 	}
 }
