@@ -28,15 +28,16 @@ func main() {
 	heap := flag.String("heap", "", "write a profile of all allocations, and of what is live, to this file")
 	at := flag.Uint64("at", 0, "write it when so many packets are read, not at the end")
 	decode := flag.Bool("decode", false, "as decode --json, not analyze --json")
+	report := flag.Bool("report", false, "rows go to the summaries of a report, not out as JSON")
 	workers := flag.Int("workers", 0, "as --workers")
 	flag.Parse()
-	if err := run(*cpu, *heap, *at, *decode, *workers, flag.Args()); err != nil {
+	if err := run(*cpu, *heap, *at, *decode, *report, *workers, flag.Args()); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
 }
 
-func run(cpu, heap string, at uint64, decode bool, workers int, paths []string) error {
+func run(cpu, heap string, at uint64, decode, summed bool, workers int, paths []string) error {
 	debug.SetMemoryLimit(250 << 20)
 	if cpu != "" {
 		f, err := os.Create(cpu)
@@ -57,6 +58,20 @@ func run(cpu, heap string, at uint64, decode bool, workers int, paths []string) 
 			for _, e := range evs {
 				if err := lines.Event(e); err != nil {
 					return err
+				}
+			}
+			return nil
+		}
+	} else if summed {
+		c.Questions = questions.Questions()
+		summaries := map[string]analyzers.Summary{}
+		for _, q := range c.Questions {
+			summaries[q.Name] = q.Summary()
+		}
+		c.Rows = func(rows []analyzers.Row) error {
+			for i := range rows {
+				if s := summaries[rows[i].Analysis]; s != nil {
+					s.Add(&rows[i])
 				}
 			}
 			return nil
