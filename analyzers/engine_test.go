@@ -51,6 +51,35 @@ func (c count) Close(k events.StreamKey, s *counted, emit Emit) {
 	emit("all", *s)
 }
 
+// restless is a count that tells, every 10 s of silence, how much there was.
+type restless struct{ count }
+
+func (restless) Rest() time.Duration { return 10 * time.Second }
+
+func (restless) Rested(k events.StreamKey, s *counted, now events.Time, emit Emit) {
+	emit(fmt.Sprint(int64(now)/1e9), *s)
+}
+
+// What rests is asked after each Rest of silence until Idle ends it, at the
+// first clock after that.
+func TestRester(t *testing.T) {
+	r := Runs("restless", Options{}, restless{count{idle: 35 * time.Second, kind: events.KindTCPRTT}})
+	var told []string
+	emit := func(row Row) { told = append(told, fmt.Sprintf("%d %s", row.Frame, row.Key)) }
+	e := &events.Event{Flow: events.Flow{Proto: events.ProtoTCP}, Body: &events.TCPRTT{}}
+	step := func(sec int) { e.Time, e.Pos.Frame = events.Time(sec)*1e9, uint64(sec); r.Step(e, emit) }
+	clock := func(sec int) { r.Expire(uint64(sec), events.Time(sec)*1e9, emit) }
+	step(1)
+	step(5)
+	for _, sec := range []int{11, 15, 16, 25, 27, 31, 36, 38, 40, 41, 60} {
+		clock(sec)
+	}
+	want := []string{"16 16", "27 27", "38 38", "41 tcp:0", "41 all"}
+	if !slices.Equal(told, want) {
+		t.Errorf("told %q, want %q", told, want)
+	}
+}
+
 func question(name string, c count) Question {
 	return Question{Name: name, New: func(o Options) Runner { return Runs(name, o, c) }}
 }

@@ -288,6 +288,42 @@ func TestUndecided(t *testing.T) {
 	}
 }
 
+// A page is told when it has rested for 60 s though its client says no more,
+// with an object whose connection was over before it; a request on the same
+// connection after that is of no page.
+func TestRest(t *testing.T) {
+	var w web
+	c, d := w.tcp(0, "a.test", 0, 10), w.tcp(1, "a.test", 30, 35)
+	c.ask(10, "/").answer(20, 30, 200, "text/html", "<img src=i.png><img src=never.png>")
+	c.ask(40, "/i.png").answer(50, 60, 200, "image/png", "")
+	d.ask(40, "/never.png")
+	w.evs = append(w.evs, d.talk.Client(w.next(), ms(500), &events.FlowEnd{}))
+	l := events.DefaultLimits()
+	r := page.Question.New(analyzers.Options{Limits: &l})
+	var rows []analyzers.Row
+	emit := func(row analyzers.Row) { rows = append(rows, row) }
+	for _, e := range w.evs {
+		r.Step(e, emit)
+	}
+	at := func(n int) events.Time { return foldtest.Start.Add(events.Duration(ms(n))) }
+	r.Expire(100, at(60_400), emit)
+	if len(rows) != 0 {
+		t.Fatalf("told at 60.4 s: %q", foldtest.Keys(rows))
+	}
+	r.Expire(101, at(61_000), emit)
+	r.Expire(102, at(121_500), emit)
+	if len(rows) != 1 || rows[0].Frame != 102 && rows[0].Frame != 101 || r.Len() != 1 {
+		t.Fatalf("told %q, %d keys, want the page", foldtest.Keys(rows), r.Len())
+	}
+	if v := one(t, rows, "http://a.test/"); v.Objects != 3 || v.Unfinished != 1 {
+		t.Errorf("%d objects, %d of them unfinished, want 3 and 1", v.Objects, v.Unfinished)
+	}
+	r.Close(103, at(700_000), emit)
+	if len(rows) != 1 {
+		t.Errorf("told again: %q", foldtest.Keys(rows[1:]))
+	}
+}
+
 // However many requests there are, what is held of them is bounded, and what
 // is left out is said.
 func TestLimits(t *testing.T) {
