@@ -388,40 +388,44 @@ func (o *sniffOutput) begin(ctx context.Context) (stop func() error) {
 	}
 }
 
-// tick tells the meter, and the lines of --every or on stderr, how far it is.
+// tick tells the meter every second how far it is, and the line on stderr;
+// those of --every come when their time is over.
 func (o *sniffOutput) tick(ctx context.Context) (stop func()) {
-	every := o.summary
-	running := every == 0 && !o.json && o.err.is && o.newest == nil // a line on stderr that is written over
-	if every == 0 && !running && o.meter == nil {
+	running := o.summary == 0 && !o.json && o.err.is && o.newest == nil // a line on stderr that is written over
+	if o.summary == 0 && !running && o.meter == nil {
 		return func() {}
-	}
-	if every == 0 {
-		every = time.Second
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		tick := time.NewTicker(every)
-		defer tick.Stop()
+		second := time.NewTicker(time.Second)
+		defer second.Stop()
+		var interval <-chan time.Time
+		if o.summary > 0 {
+			t := time.NewTicker(o.summary)
+			defer t.Stop()
+			interval = t.C
+		}
 		var last figures
 		told := map[string]bool{}
 		for {
 			select {
 			case <-ctx.Done():
 				return
-			case <-tick.C:
+			case <-interval:
+				now := o.figures()
+				o.interval(&last, &now, told)
+				last = now
+			case <-second.C:
 				now := o.figures()
 				if o.meter != nil {
 					o.meter.Capture(now.packets, now.bytes, now.received, now.kernel, now.queue)
 				}
-				switch {
-				case o.summary > 0:
-					o.interval(&last, &now, told)
-				case running:
+				if running {
 					fmt.Fprint(o.stderr, "\r\x1b[K"+o.line(&last, &now)+"  (Ctrl-C for the report)")
+					last = now
 				}
-				last = now
 			}
 		}
 	}()
