@@ -7,14 +7,16 @@ import (
 	"testing"
 
 	"github.com/wiretale/wiretale/analyzers/btchoke"
+	"github.com/wiretale/wiretale/events"
 	"github.com/wiretale/wiretale/internal/replaytest"
 	"github.com/wiretale/wiretale/replay/truth"
 )
 
 // Over all networks: every choke and unchoke, to each neighbour in order, by
-// the log of the peer that made it. A last one that its neighbour did not read
-// before it gave the connection up may be missing; all others must be there. Slots and rates hang on when
-// blocks came: exact where nothing is lost.
+// the log of the peer that made it, on each connection. A last one that its
+// neighbour did not read before it gave the connection up may be missing; all
+// others must be there. Slots and rates hang on when blocks came: exact where
+// nothing is lost.
 func TestSweep(t *testing.T) {
 	replaytest.Sweep(t, func(t *testing.T, p replaytest.Point, row *replaytest.Row) {
 		for _, name := range []string{"bt-swarm", "bt-free-rider"} {
@@ -35,8 +37,30 @@ func addrOf(r *replaytest.Recording, host string) netip.Addr {
 	return netip.Addr{}
 }
 
-// pair is a peer and one of its neighbours.
-type pair struct{ host, of string }
+// pair is a peer and one of its neighbours, on one of their connections: they
+// have two until they know of it.
+type pair struct {
+	host, of   string
+	connection int
+}
+
+// connections are those of the truth, by the frames that say choke or unchoke.
+func connections(r *replaytest.Recording) map[uint64]int {
+	type ends struct{ client, server netip.AddrPort }
+	number, at := map[ends]int{}, map[uint64]int{}
+	for _, c := range r.Truth.Connections {
+		number[ends{c.Client, c.Server}] = c.ID
+	}
+	for _, e := range r.Events {
+		if e.Body.Kind() == events.KindBitTorrentMessage {
+			client, server := e.Flow.Ends()
+			if id, ok := number[ends{client, server}]; ok {
+				at[e.Pos.Frame] = id
+			}
+		}
+	}
+	return at
+}
 
 func checkDecisions(t *testing.T, r *replaytest.Recording, row *replaytest.Row, strict bool) {
 	t.Helper()
@@ -44,7 +68,8 @@ func checkDecisions(t *testing.T, r *replaytest.Recording, row *replaytest.Row, 
 	for _, c := range r.Truth.Choices {
 		switch c.What {
 		case "choke", "unchoke", "optimistic_unchoke":
-			made[pair{c.Host, c.Of}] = append(made[pair{c.Host, c.Of}], c)
+			k := pair{c.Host, c.Of, *c.Connection}
+			made[k] = append(made[k], c)
 		}
 	}
 	for _, m := range r.Truth.Messages {
@@ -59,13 +84,13 @@ func checkDecisions(t *testing.T, r *replaytest.Recording, row *replaytest.Row, 
 		if !gone.IsZero() && gone.Before(m.Receiver.End) {
 			continue
 		}
-		read[pair{m.Sender.Host, m.Receiver.Host}]++
+		read[pair{m.Sender.Host, m.Receiver.Host, *m.Connection}]++
 	}
 	got := rows(r, nil)
-	told := map[pair][]btchoke.Decision{}
+	told, on := map[pair][]btchoke.Decision{}, connections(r)
 	for host, v := range got {
 		for _, d := range v.Decisions {
-			k := pair{host, hostOf(r, d.Of)}
+			k := pair{host, hostOf(r, d.Of), on[d.Frame]}
 			told[k] = append(told[k], d)
 		}
 	}

@@ -33,7 +33,7 @@ func Add(t *truth.Truth, peers []*Peer) error {
 		*link
 		host string
 	}
-	accepted := map[key]end{}
+	accepted, number := map[key]end{}, map[*link]*int{}
 	var dialled []end
 	for _, p := range peers {
 		for _, l := range p.all {
@@ -52,6 +52,7 @@ func Add(t *truth.Truth, peers []*Peer) error {
 		}
 		delete(accepted, key{c.local, c.remote})
 		id := len(t.Connections)
+		number[c.link], number[s.link] = &id, &id
 		t.Connections = append(t.Connections, truth.Connection{
 			ID: id, Client: c.local, Server: c.remote,
 			ConnectStart: c.opened, ConnectEnd: c.ready, Accepted: s.opened,
@@ -77,7 +78,10 @@ func Add(t *truth.Truth, peers []*Peer) error {
 		return fmt.Errorf("peer: %d connections were accepted that nobody dialled", len(accepted))
 	}
 	for _, p := range peers {
-		t.Choices = append(t.Choices, p.choices...)
+		for i, c := range p.choices {
+			c.Connection = number[p.on[i]]
+			t.Choices = append(t.Choices, c)
+		}
 		t.Peers = append(t.Peers, p.history...)
 	}
 	slices.SortStableFunc(t.Choices, func(a, b truth.Choice) int {

@@ -100,7 +100,7 @@ func (p *Peer) rechoke(now time.Time, atRound bool) {
 		for i, r := range list {
 			rates[i] = truth.Rate{Host: r.n.name, Bits: r.rate}
 		}
-		p.choose(truth.Choice{Time: now, What: "round", Why: p.tell(list, want, now), Rates: rates})
+		p.choose(truth.Choice{Time: now, What: "round", Why: p.tell(list, want, now), Rates: rates}, nil)
 	}
 	for i, r := range list {
 		p.settle(r.n, want[r.n], p.reason(r, i, len(list), want[r.n], why, seeding, now), now)
@@ -221,7 +221,7 @@ func (p *Peer) settle(n *neighbour, s slot, why string, now time.Time) {
 	case was == regular && s == optimistic:
 		what = "demote"
 	}
-	p.choose(truth.Choice{Time: now, What: what, Of: n.name, Why: why})
+	p.choose(truth.Choice{Time: now, What: what, Of: n.name, Why: why}, n.link)
 	switch {
 	case s == choked:
 		n.wants = nil // BEP 3: requests that were not answered are forgotten

@@ -105,6 +105,7 @@ type Peer struct {
 	finished   time.Time
 
 	choices []truth.Choice
+	on      []*link // of each choice
 	history []truth.Peer
 	given   map[string]int64 // bytes of blocks sent, by host
 	taken   map[string]int64 // bytes of blocks received, by host
@@ -451,10 +452,10 @@ func (p *Peer) greet(n *neighbour) {
 	p.send(n, m)
 }
 
-// choose notes a decision.
-func (p *Peer) choose(c truth.Choice) {
+// choose notes a decision; on is the connection that it is about, or nil.
+func (p *Peer) choose(c truth.Choice, on *link) {
 	c.Host = p.cfg.Name
-	p.choices = append(p.choices, c)
+	p.choices, p.on = append(p.choices, c), append(p.on, on)
 }
 
 // snapshot notes what is here.
@@ -687,7 +688,7 @@ func (p *Peer) fill(n *neighbour) {
 			c.What, c.Why = "request_again", "end game: all that is missing is asked for"
 		}
 		if c.What != "" {
-			p.choose(c)
+			p.choose(c, n.link)
 		}
 		if len(n.owes) == 0 {
 			n.lastBlock = now

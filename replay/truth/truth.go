@@ -253,6 +253,9 @@ type Choice struct {
 	What string    `json:"what"` // choke, unchoke, optimistic_unchoke, request, switch, stall, …
 	Of   string    `json:"of"`   // whom or what
 	Why  string    `json:"why,omitempty"`
+	// Connection is the index of the TCP connection that it is about; nil where
+	// it is about none: two peers may have two for a moment.
+	Connection *int `json:"connection,omitempty"`
 	// Piece is the piece that was chosen, Copies what it was chosen by: for
 	// each piece in order, how many of the host's neighbours have it, or "-"
 	// where the host does not lack it or the one it asks has it not.
