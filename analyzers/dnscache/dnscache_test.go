@@ -116,6 +116,30 @@ func TestUsersSide(t *testing.T) {
 	}
 }
 
+// Where no TTL tells anything, an answer that came nine times as fast as most
+// was there already; that most were fetched is not said. Four answers show
+// nothing, nor do answers that all come at once.
+func TestMostAreSlower(t *testing.T) {
+	name := func(i int) string { return fmt.Sprintf("n%d.example.test.", i) }
+	s := &story{}
+	for i := range 5 {
+		s.miss(float64(100*i), stub, uint16(i), name(i), 300)
+	}
+	s.hit(600, stub, 6, "other.example.test.", 300)
+	s.users().want(t, "undecided undecided undecided undecided undecided hit/latency")
+
+	few, fast := &story{}, &story{}
+	for i := range 3 {
+		few.miss(float64(100*i), stub, uint16(i), name(i), 300)
+	}
+	few.hit(600, stub, 6, "other.example.test.", 300)
+	few.users().want(t, "undecided undecided undecided undecided")
+	for i := range 6 {
+		fast.hit(float64(100*i), stub, uint16(i), name(i), 300)
+	}
+	fast.want(t, "undecided undecided undecided undecided undecided undecided")
+}
+
 // An authority told somebody 300; a resolver tells 120: 180 s in its cache,
 // also the first time. Another tells 300: fresh.
 func TestAuthoritativeTTL(t *testing.T) {

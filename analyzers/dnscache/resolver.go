@@ -62,6 +62,7 @@ type resolver struct {
 	hitTime, missTime       analyzers.Sketch
 	hitSum, missSum         events.Duration
 	surest                  struct{ hit, miss analyzers.Sketch } // by better evidence than latency
+	unsure                  analyzers.Sketch                     // of which there is none
 	frames                  []uint64
 	pending                 []decision
 	names                   []byte
@@ -116,6 +117,8 @@ func (t *tables) settle(r *resolver) {
 			r.surest.hit.Add(int64(d.latency), r.samples)
 		case isMiss:
 			r.surest.miss.Add(int64(d.latency), r.samples)
+		default:
+			r.unsure.Add(int64(d.latency), r.samples)
 		}
 	}
 	b := r.bounds()
@@ -158,6 +161,10 @@ func (t *tables) later(d *decision) verdict {
 // tells one from the other.
 const apart = 3
 
+// enough answers of which nothing is known show how long the resolver mostly
+// takes: no less than it takes for a hit.
+const enough = 5
+
 // bounds are up to which latency an answer is a hit, and from which it is a
 // miss, by those that are known for better reasons.
 type bounds struct{ hit, miss events.Duration }
@@ -175,6 +182,8 @@ func (r *resolver) bounds() bounds {
 		return bounds{apart * fast, apart * apart * fast}
 	case m.Count() > 0:
 		return bounds{slow / (apart * apart), slow / apart}
+	case r.unsure.Count() >= enough:
+		return bounds{events.Duration(r.unsure.Median()) / (apart * apart), math.MaxInt64}
 	}
 	return bounds{-1, math.MaxInt64}
 }
