@@ -229,6 +229,9 @@ func (d *Dispatcher) lookup(k *key, o *op) (n uint32, resumed *pastFlow) {
 		p := *p // opening a flow may end another
 		if k.proto == events.ProtoTCP && p.continues(o) {
 			resumed = &p
+			if o.plen > 0 && int32(o.end()-p.sent[o.dir]) > 0 {
+				p.state &= stBase0 | stBase1 // it lives: the RST was none of its own
+			}
 		}
 		return d.open(k, h, &p, resumed != nil), resumed
 	}

@@ -457,6 +457,14 @@ func TestResumed(t *testing.T) {
 			seg{at: 2*hour + 50, who: "c", seq: 1, ack: 7},
 		), `7 server tcp.segment.retransmission seq=1 bytes=6 timeout
 `, []string{".|one.", ".|two."}},
+		{"a RST that nobody heeded", open(
+			seg{at: 40, who: "s", seq: 1, ack: 1, data: "one"},
+			seg{at: 50, who: "c", flags: "R", seq: 1},
+			seg{at: 9_000, who: "c", flags: "S", port: 40001}, // brings the time
+			seg{at: 10_000, who: "s", seq: 4, ack: 1, data: "two"},
+			seg{at: 20_000, who: "c", flags: "S", port: 40002},
+			seg{at: 21_000, who: "s", seq: 7, ack: 1, data: "three"},
+		), ``, []string{".|one.", ".|twothree."}},
 		{"another connection without its SYN", open(
 			seg{at: 40, who: "s", seq: 1, ack: 1, data: "one"},
 			seg{at: 50, who: "c", flags: "R", seq: 1},
