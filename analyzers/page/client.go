@@ -1,6 +1,7 @@
 package page
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/wiretale/wiretale/analyzers"
@@ -28,6 +29,7 @@ type client struct {
 	held  int       // objects, of pages and loose
 	// underWay are the objects whose end may still come.
 	underWay int
+	swept    events.Time // when it was last looked through
 
 	rest    counted // objects of no page
 	sealed  counted // connections that could not be read
@@ -169,7 +171,8 @@ func (c *client) request(f *fold, e *events.Event, r *events.HTTPRequest, emit a
 		return
 	}
 	if len(c.loose) >= f.objects {
-		c.drop()
+		c.drop(c.loose[0])
+		c.loose = slices.Delete(c.loose, 0, 1)
 	}
 	c.loose = append(c.loose, o)
 }

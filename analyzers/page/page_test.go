@@ -317,9 +317,24 @@ func TestRest(t *testing.T) {
 	if v := one(t, rows, "http://a.test/"); v.Objects != 3 || v.Unfinished != 1 {
 		t.Errorf("%d objects, %d of them unfinished, want 3 and 1", v.Objects, v.Unfinished)
 	}
-	r.Close(103, at(700_000), emit)
-	if len(rows) != 1 {
-		t.Errorf("told again: %q", foldtest.Keys(rows[1:]))
+	// One that waits for an answer does not hold up those after it.
+	n := len(w.evs)
+	e := w.tcp(2, "b.test", 122_000, 122_010)
+	e.ask(122_010, "/").answer(122_020, 122_030, 200, "text/html", "<img src=poll>")
+	e.ask(122_040, "/poll")
+	e = w.tcp(3, "c.test", 125_000, 125_010)
+	e.ask(125_010, "/").answer(125_020, 125_030, 200, "text/html", "")
+	for _, x := range w.evs[n:] {
+		r.Step(x, emit)
+	}
+	r.Expire(200, at(186_000), emit)
+	if len(rows) != 2 {
+		t.Fatalf("told %q, want the last page, too", foldtest.Keys(rows))
+	}
+	one(t, rows, "http://c.test/")
+	r.Close(201, at(700_000), emit)
+	if len(rows) != 3 {
+		t.Errorf("told %q, want three pages", foldtest.Keys(rows))
 	}
 }
 

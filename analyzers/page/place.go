@@ -3,6 +3,7 @@ package page
 import (
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/wiretale/wiretale/analyzers"
 	"github.com/wiretale/wiretale/analyzers/weblinks"
@@ -213,18 +214,35 @@ func (c *client) document(f *fold, o *object, d *events.HTTPDocument) {
 // documentItself: it was taken for a page of its own.
 func (o *object) documentItself() bool { return o.page != nil && o.page.document == o }
 
+// sweep is how often, at most, a client that goes on is looked through for what
+// is at rest.
+const sweep = events.Duration(time.Second)
+
 // retire tells the pages that are at rest, and forgets what belongs to none.
+// Those that wait for an answer that never comes do not hold up the others.
 func (c *client) retire(now events.Time, emit analyzers.Emit) {
-	for len(c.pages) > 0 && c.pages[0].resting(now) {
-		c.tell(0, emit)
+	if d := now.Sub(c.swept); d >= 0 && d < sweep {
+		return
+	}
+	c.swept = now
+	for i := 0; i < len(c.pages); {
+		if c.pages[i].resting(now) {
+			c.tell(i, emit)
+		} else {
+			i++
+		}
 	}
 	rest := quiet
 	if c.underWay == 0 { // no document that could name them is still coming
 		rest = patience
 	}
-	for len(c.loose) > 0 && (c.loose[0].page != nil || c.loose[0].rests(now, rest)) {
-		c.drop()
-	}
+	c.loose = slices.DeleteFunc(c.loose, func(o *object) bool {
+		if o.page == nil && !o.rests(now, rest) {
+			return false
+		}
+		c.drop(o)
+		return true
+	})
 }
 
 func (o *object) over() bool { return o.phase >= whole_ }
@@ -246,11 +264,8 @@ func (v *visit) resting(now events.Time) bool {
 	return true
 }
 
-// drop counts the oldest object that belongs to no page.
-func (c *client) drop() {
-	o := c.loose[0]
-	c.loose[0] = nil
-	c.loose = c.loose[1:]
+// drop counts o where it belongs to no page.
+func (c *client) drop(o *object) {
 	if o.page != nil {
 		return
 	}

@@ -180,9 +180,10 @@ const maxStreams = 64
 
 // tellRest gives out what belongs to no page.
 func (c *client) tellRest(emit analyzers.Emit) {
-	for len(c.loose) > 0 {
-		c.drop()
+	for _, o := range c.loose {
+		c.drop(o)
 	}
+	c.loose = nil
 	keys := make([]events.StreamKey, 0, len(c.conns))
 	for k := range c.conns {
 		keys = append(keys, k)
