@@ -51,6 +51,7 @@ answer means says wiretale explain.`,
 				if p.Questions, err = questions(split(*only)); err != nil {
 					return err
 				}
+				tuneMemory(len(p.Questions))
 				objects, err := newObjects(*extractTo, &p.Limits)
 				if err != nil {
 					return err

@@ -24,7 +24,7 @@ const (
 )
 
 func main() {
-	tuneMemory()
+	tuneMemory(0)
 	os.Exit(run(os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
 }
 

@@ -15,33 +15,39 @@ import (
 // Where more lives than crowded, a collector that finds little to free would
 // take half of the processor: then the limit grows faster than what lives.
 const (
-	heapGrowth = 200
-	heapLimit  = 220 << 20
-	crowded    = 180 << 20
-	lookAtHeap = 200 * time.Millisecond
+	heapGrowth     = 200
+	heapLimit      = 220 << 20
+	usualQuestions = 7
+	heapQuestion   = 3 << 20 // room for each question more
+	crowded        = 180 << 20
+	lookAtHeap     = 200 * time.Millisecond
 )
 
-// limitFor is the limit where so many bytes live.
-func limitFor(live int64) int64 { return heapLimit + max(0, live-crowded)*5/2 }
+// limitFor is the limit for some questions where so many bytes live.
+func limitFor(questions int, live int64) int64 {
+	return heapLimit + heapQuestion*int64(max(questions-usualQuestions, 0)) + max(0, live-crowded)*5/2
+}
 
 // tuneMemory sets how far the heap may grow, unless the user said otherwise by
-// GOGC or GOMEMLIMIT.
-func tuneMemory() {
+// GOGC or GOMEMLIMIT. Of a run with questions, the limit moves with what lives.
+func tuneMemory(questions int) {
 	if os.Getenv("GOGC") == "" {
 		debug.SetGCPercent(heapGrowth)
 	}
 	if os.Getenv("GOMEMLIMIT") == "" {
-		debug.SetMemoryLimit(heapLimit)
-		go keepRoom()
+		debug.SetMemoryLimit(limitFor(questions, 0))
+		if questions > 0 {
+			go keepRoom(questions)
+		}
 	}
 }
 
-// keepRoom moves the limit with what lives, for as long as the process does.
-func keepRoom() {
+// keepRoom moves the limit for as long as the process lives.
+func keepRoom(questions int) {
 	live := []metrics.Sample{{Name: "/gc/heap/live:bytes"}}
-	for set := int64(heapLimit); ; time.Sleep(lookAtHeap) {
+	for set := limitFor(questions, 0); ; time.Sleep(lookAtHeap) {
 		metrics.Read(live)
-		limit := limitFor(int64(live[0].Value.Uint64()))
+		limit := limitFor(questions, int64(live[0].Value.Uint64()))
 		if limit > set+set/16 || limit < set-set/8 { // setting it stops the world
 			debug.SetMemoryLimit(limit)
 			set = limit

@@ -148,6 +148,7 @@ func (s *sniffer) run() error {
 	if p.Questions, err = questions(split(s.only)); err != nil {
 		return err
 	}
+	tuneMemory(len(p.Questions))
 	if err := s.answers.set(&p); err != nil {
 		return err
 	}

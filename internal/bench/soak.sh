@@ -6,7 +6,7 @@
 #   soak.sh [-r RATE] [-d SECONDS] [-e SECONDS] [-o FOLDER] FILE …
 #
 # RATE is in packets a second. Every so many seconds (-e) a line goes to
-# FOLDER/samples: the time, resident memory, goroutines, flows, packets,
+# FOLDER/samples: the time, resident memory, live heap, goroutines, flows, packets,
 # those dropped, and the files there are. At the end the sums are printed:
 # received + dropped must be what was sent. WIRETALE is the binary; without it
 # one is built from this tree. It needs root, and makes and removes two network
@@ -70,7 +70,7 @@ sender=$!
 
 while kill -0 $sender 2>/dev/null; do
 	metrics=$(ip netns exec $b curl -s --max-time 5 127.0.0.1:9100/metrics |
-		awk '/^(go_goroutines|wiretale_(packets|flows|dropped|received))/ { printf "%s=%s ", $1, $2 }' || true)
+		awk '/^(go_|wiretale_(packets|flows|dropped|received))/ { printf "%s=%s ", $1, $2 }' || true)
 	echo "$(date +%T) rss=$(awk '/VmRSS/ { print $2 }' /proc/$sniffer/status)kB $metrics files=$(find "$out" -name '*.pcapng' | wc -l)"
 	sleep $every
 done >"$out/samples"

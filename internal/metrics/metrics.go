@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"runtime"
+	"runtime/metrics"
 	"strconv"
 	"sync"
 	"time"
@@ -120,6 +121,10 @@ func (m *Meter) WriteTo(w io.Writer) (int64, error) {
 	b = fmt.Appendf(b, "wiretale_flows_open %d\n", m.started-min(m.ended, m.started))
 	head("go_goroutines", "gauge", "Goroutines of this process.")
 	b = fmt.Appendf(b, "go_goroutines %d\n", runtime.NumGoroutine())
+	live := []metrics.Sample{{Name: "/gc/heap/live:bytes"}}
+	metrics.Read(live)
+	head("go_gc_heap_live_bytes", "gauge", "Heap that lived when it was last collected.")
+	b = fmt.Appendf(b, "go_gc_heap_live_bytes %d\n", live[0].Value.Uint64())
 	head("wiretale_events_total", "counter", "Events, by kind.")
 	for _, k := range events.Kinds() {
 		if n := m.kinds[k]; n > 0 {
