@@ -20,7 +20,7 @@
 # and makes and removes two network namespaces.
 set -euo pipefail
 
-here=$(cd "$(dirname "$0")" && pwd)
+. "$(dirname "$0")/wire.sh"
 usage() { echo "usage: $0 [-r RATES] [-n RUNS] [-t TOOLS] [-s SECONDS] FILE" >&2; exit 2; }
 rates="10 25 50 100 150 200 250 300 350 400 max" runs=2 tools="tcpdump count decode answer write tshark" seconds=5
 while getopts r:n:t:s: flag; do
@@ -37,30 +37,13 @@ shift $((OPTIND - 1))
 file=$1
 
 tmp=$(mktemp -d)
-a=load$$a b=load$$b
 clean() {
-	ip netns del $a 2>/dev/null || true
-	ip netns del $b 2>/dev/null || true
+	unwire
 	rm -rf "$tmp"
 }
 trap clean EXIT
 trap 'exit 1' INT TERM HUP
-
-if [ -z "${WIRETALE:-}" ]; then
-	WIRETALE=$tmp/wiretale
-	(cd "$here/../.." && CGO_ENABLED=0 go build -o "$WIRETALE" ./cmd/wiretale)
-fi
-
-ip netns add $a
-ip netns add $b
-ip link add out netns $a mtu 65535 type veth peer name in netns $b mtu 65535
-for n in $a $b; do
-	ip netns exec $n sysctl -qw net.ipv6.conf.all.disable_ipv6=1 net.ipv6.conf.default.disable_ipv6=1
-done
-ip -n $a link set out arp off up
-ip -n $b link set in arp off up
-
-received() { ip -n $b -s -j link show in | sed 's/.*"rx":{"bytes":[0-9]*,"packets":\([0-9]*\).*/\1/'; }
+wire load "$tmp"
 
 # watch TOOL: runs it on the interface until SIGINT; its figures go to $tmp/said.
 watch() {

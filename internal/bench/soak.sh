@@ -13,7 +13,7 @@
 # namespaces.
 set -euo pipefail
 
-here=$(cd "$(dirname "$0")" && pwd)
+. "$(dirname "$0")/wire.sh"
 usage() { echo "usage: $0 [-r RATE] [-d SECONDS] [-e SECONDS] [-o FOLDER] FILE …" >&2; exit 2; }
 rate=75000 length=3600 every=30 out=$(mktemp -d)
 while getopts r:d:e:o: flag; do
@@ -30,29 +30,14 @@ shift $((OPTIND - 1))
 mkdir -p "$out"
 chmod 777 "$out"
 
-a=soak$$a b=soak$$b sniffer=
+sniffer=
 clean() {
 	[ -z "$sniffer" ] || kill -KILL "$sniffer" 2>/dev/null || true
-	ip netns del $a 2>/dev/null || true
-	ip netns del $b 2>/dev/null || true
+	unwire
 }
 trap clean EXIT
 trap 'exit 1' INT TERM HUP
-
-if [ -z "${WIRETALE:-}" ]; then
-	WIRETALE=$out/wiretale
-	(cd "$here/../.." && CGO_ENABLED=0 go build -o "$WIRETALE" ./cmd/wiretale)
-fi
-
-ip netns add $a
-ip netns add $b
-ip link add out netns $a mtu 65535 type veth peer name in netns $b mtu 65535
-for n in $a $b; do
-	ip netns exec $n sysctl -qw net.ipv6.conf.all.disable_ipv6=1 net.ipv6.conf.default.disable_ipv6=1
-	ip -n $n link set lo up
-done
-ip -n $a link set out arp off up
-ip -n $b link set in arp off up
+wire soak "$out"
 
 ip netns exec $b "$WIRETALE" sniff -i in --every 10s --user root --metrics 127.0.0.1:9100 \
 	-w "$out/soak.pcapng" --ring 4x100MB >"$out/said" 2>"$out/errors" &
@@ -75,7 +60,7 @@ while kill -0 $sender 2>/dev/null; do
 	sleep $every
 done >"$out/samples"
 sleep 5
-sent=$(ip -n $b -s -j link show in | sed 's/.*"rx":{"bytes":[0-9]*,"packets":\([0-9]*\).*/\1/')
+sent=$(received)
 kill -INT $sniffer
 wait $sniffer || true
 sniffer=
