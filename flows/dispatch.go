@@ -488,6 +488,7 @@ func (d *Dispatcher) tcp(k *key, o *op) {
 			r = d.table.at(n)
 		} else if r.state&stClosing != 0 { // it was refused and is tried again
 			r.state &^= stClosing | stFIN0 | stFIN1
+			r.sent[o.dir^1], r.ack = 0, [2]uint32{} // its peer begins elsewhere
 			d.disarm(r)
 			d.arm(n, r, idle(r))
 		}
