@@ -62,6 +62,15 @@ type Rester[K comparable, S any] interface {
 	Rested(k K, s *S, now events.Time, emit Emit)
 }
 
+// Dropper may be implemented by a Fold that takes the silence of somebody for
+// an answer.
+type Dropper interface {
+	// Dropped says that the capture lost packets between from and to, the times
+	// of the packets around them. It is called for each loss, in their order,
+	// before the event that comes next.
+	Dropped(from, to events.Time)
+}
+
 // Options are what a user may set for questions.
 type Options struct {
 	Limits *events.Limits

@@ -22,6 +22,9 @@ type Engine interface {
 	// frame, whose events come next or came last. Rows depend on where it is
 	// called, and not on how events are spread over calls of Step.
 	Tick(frame uint64, now events.Time)
+	// Dropped says that the capture lost packets between the times from and to,
+	// before the events that come next.
+	Dropped(from, to events.Time)
 	// Close closes every key and gives the rest of the rows.
 	Close(frame uint64, now events.Time, out func([]Row))
 }
@@ -134,6 +137,21 @@ func (d *desk) Tick(frame uint64, now events.Time) {
 		d.evict(q, frame, now)
 	}
 	d.batch++
+}
+
+// ofNoFlow: packets that the capture lost, of which Dropped tells.
+func ofNoFlow(e *events.Event) bool {
+	gap, ok := e.Body.(*events.FlowGap)
+	return ok && gap.Reason == "dropped"
+}
+
+// Dropped is that of Engine.
+func (d *desk) Dropped(from, to events.Time) {
+	for _, s := range d.shards {
+		for _, r := range s {
+			r.dropped(from, to)
+		}
+	}
 }
 
 // evict brings one question below its limit, over all shards at once, so that

@@ -29,6 +29,8 @@ type Runner interface {
 	step(e *events.Event)
 	expire(batch uint64, frame uint64, now events.Time)
 	closeAll(batch uint64, frame uint64, now events.Time)
+	// dropped tells the fold, if it wants to know (Dropper).
+	dropped(from, to events.Time)
 	// lasts appends the position of the last event of each key.
 	lasts(to []events.Pos) []events.Pos
 	// evict closes the keys whose last event is not after cut.
@@ -100,6 +102,12 @@ func Runs[K comparable, S any](name string, _ Options, f Fold[K, S]) Runner {
 // seed is one a process: the shards of one engine must agree. Rows do not
 // depend on it.
 var seed = maphash.MakeSeed()
+
+func (r *runner[K, S]) dropped(from, to events.Time) {
+	if d, ok := r.fold.(Dropper); ok {
+		d.Dropped(from, to)
+	}
+}
 
 func (r *runner[K, S]) Kinds() []events.Kind { return r.fold.Kinds() }
 

@@ -21,6 +21,10 @@ type Packet struct {
 	Wire  uint32 // bytes on the wire; more than len(Data) when the snaplen cut
 	Link  LinkType
 	Iface uint16 // index into Source.Interfaces
+	// Dropped is how many packets the capture itself says that it lost directly
+	// before this one: a live source by its counters, a file by the option
+	// epb_dropcount (pcapng, section 4.3).
+	Dropped uint32
 }
 
 // Batch is a run of packets in capture order. Where batches end depends on the

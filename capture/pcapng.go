@@ -2,6 +2,7 @@ package capture
 
 import (
 	"encoding/binary"
+	"math"
 	"math/bits"
 
 	"github.com/wiretale/wiretale/events"
@@ -287,7 +288,7 @@ func (g *pcapng) enhanced(r *reader, b []byte, p *Packet) bool {
 		Wire: g.u32(b[16:]), Link: i.link, Iface: i.global,
 	}
 	if rest := b[20+(captured+3)&^3:]; len(rest) > 4 {
-		g.packetComments(r, rest)
+		g.packetOptions(r, rest, p)
 	}
 	return true
 }
@@ -306,8 +307,11 @@ func (g *pcapng) rarePacket(r *reader, kind uint32, b []byte, p *Packet) bool {
 			Data: b[20 : 20+captured : 20+captured], Time: g.last,
 			Wire: g.u32(b[16:]), Link: i.link, Iface: i.global,
 		}
+		if n := g.u16(b[2:]); n != math.MaxUint16 { // which says that nobody knows
+			p.Dropped = uint32(n)
+		}
 		if rest := b[20+(captured+3)&^3:]; len(rest) > 4 {
-			g.packetComments(r, rest)
+			g.packetOptions(r, rest, p)
 		}
 		return true
 	}

@@ -3,6 +3,7 @@ package capture
 import (
 	"bytes"
 	"fmt"
+	"math"
 	"net/netip"
 	"strings"
 )
@@ -11,6 +12,8 @@ import (
 const (
 	optEnd     = 0
 	optComment = 1
+
+	optPacketDropped = 4
 
 	optSectionHardware = 2
 	optSectionOS       = 3
@@ -70,13 +73,14 @@ func text(b []byte) string {
 	return strings.ToValidUTF8(string(bytes.TrimRight(b, "\x00")), "\ufffd")
 }
 
-func (g *pcapng) packetComments(r *reader, b []byte) {
-	if r.notes == nil {
-		return
-	}
+// packetOptions reads the options of p.
+func (g *pcapng) packetOptions(r *reader, b []byte, p *Packet) {
 	for code, v, rest, ok := g.option(b); ok; code, v, rest, ok = g.option(rest) {
-		if code == optComment {
+		switch {
+		case code == optComment && r.notes != nil:
 			r.comments = append(r.comments, pendingComment{r.count + 1, text(v)})
+		case code == optPacketDropped && len(v) == 8:
+			p.Dropped = uint32(min(g.u64(v), math.MaxUint32))
 		}
 	}
 }

@@ -14,6 +14,7 @@ type Writer interface {
 	AddInterface(Interface) (int, error)
 	// WritePacket writes one packet of interface iface; p.Link and p.Iface are
 	// not looked at. p.Wire below len(p.Data) is written as len(p.Data).
+	// p.Dropped has no place in pcap.
 	WritePacket(iface int, p Packet, comments ...string) error
 	// WriteSecrets writes keys (SecretsTLS, …) for the packets after it.
 	WriteSecrets(kind uint32, data []byte) error

@@ -100,10 +100,13 @@ func (p *pcapngWriter) WritePacket(iface int, k Packet, comments ...string) erro
 	p.u32(uint32(len(data)))
 	p.u32(wireLen(&k))
 	p.bytes(data)
-	if len(comments) > 0 {
-		for _, c := range comments {
-			p.textOption(optComment, c)
-		}
+	if k.Dropped > 0 {
+		p.option(optPacketDropped, binary.LittleEndian.AppendUint64(nil, uint64(k.Dropped)))
+	}
+	for _, c := range comments {
+		p.textOption(optComment, c)
+	}
+	if k.Dropped > 0 || len(comments) > 0 {
 		p.endOptions()
 	}
 	p.end()

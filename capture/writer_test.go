@@ -4,8 +4,10 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"math"
 	"net/netip"
 	"os/exec"
+	"slices"
 	"strings"
 	"testing"
 
@@ -254,4 +256,47 @@ func run(t *testing.T, name string, args ...string) string {
 		t.Fatalf("%v: %s", err, &stderr)
 	}
 	return string(out)
+}
+
+// How many packets were lost before one is written and read again, beside its
+// comments; another tool reads it, too.
+func TestDropped(t *testing.T) {
+	var file bytes.Buffer
+	w := NewPcapngWriter(&file, Info{})
+	if _, err := w.AddInterface(Interface{Link: LinkEthernet}); err != nil {
+		t.Fatal(err)
+	}
+	want := []uint32{0, 3, 0, math.MaxUint32, 1}
+	for i, n := range want {
+		comments := make([]string, i%3)
+		for j := range comments {
+			comments[j] = "a comment"
+		}
+		if err := w.WritePacket(0, Packet{Data: make([]byte, 60+i), Dropped: n}, comments...); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := w.Flush(); err != nil {
+		t.Fatal(err)
+	}
+	saved := bytes.Clone(file.Bytes())
+	s, err := Open([]string{"-"}, Options{Stdin: &file})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []uint32
+	for b := (Batch{}); s.Next(&b) == nil; b.Release() {
+		for _, p := range b.Packets {
+			got = append(got, p.Dropped)
+		}
+	}
+	if !slices.Equal(got, want) || len(s.Meta().Comments) != 4 {
+		t.Errorf("lost before each packet: %v, want %v; %d comments, want 4", got, want, len(s.Meta().Comments))
+	}
+	t.Run("tshark", func(t *testing.T) {
+		path := write(t, t.TempDir(), "dropped.pcapng", saved)
+		if got := run(t, "tshark", "-r", path, "-T", "fields", "-e", "frame.drop_count"); got != "\n3\n\n4294967295\n1\n" {
+			t.Errorf("%q", got)
+		}
+	})
 }

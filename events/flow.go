@@ -40,11 +40,11 @@ type FlowViolation struct {
 // FlowGap says that bytes of a stream were never captured.
 type FlowGap struct {
 	Protocol string `json:"protocol,omitzero"`
-	Reason   string `json:"reason"` // acked, full, end, snaplen
+	Reason   string `json:"reason"` // acked, full, end, snaplen; dropped: by the capture, of no flow that is known
 	Bytes    int64  `json:"bytes"`
 	Offset   int64  `json:"offset"` // stream offset of the first lost byte
-	// Packets were lost, where their bytes cannot be known (uTP): Bytes and
-	// Offset are 0.
+	// Packets were lost, where their bytes cannot be known (uTP, dropped): Bytes
+	// and Offset are 0.
 	Packets int64 `json:"packets,omitzero"`
 }
 

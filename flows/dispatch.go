@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"strconv"
 
+	"github.com/wiretale/wiretale/capture"
 	"github.com/wiretale/wiretale/events"
 	"github.com/wiretale/wiretale/flows/link"
 )
@@ -95,6 +96,9 @@ func (d *Dispatcher) Dispatch(w *Work) {
 			d.wheelSec = int64(p.Time)/1e9 + 1
 		}
 		d.advance(p.Time)
+		if p.Dropped > 0 {
+			d.dropped(p)
+		}
 		d.Stats.Last = p.Time
 		switch d.dec.Decode(p, &d.pkt) {
 		case link.IP:
@@ -121,11 +125,21 @@ func (d *Dispatcher) advance(t events.Time) {
 	d.clock = max(d.clock, t)
 	now := int64(d.clock) / 1e9
 	if now > second || d.frame%tickFrames == 0 {
-		d.work.Ticks = append(d.work.Ticks, Tick{d.frame, d.time})
+		d.work.Ticks = append(d.work.Ticks, Tick{Frame: d.frame, Time: d.time})
 		d.tellEvicted()
 	}
 	if now >= d.wheelSec {
 		d.expire(now)
+	}
+}
+
+// dropped tells everybody that the capture lost packets before p: no decoder
+// can know it where no bytes are numbered.
+func (d *Dispatcher) dropped(p *capture.Packet) {
+	d.work.Ticks = append(d.work.Ticks, Tick{Frame: d.frame, Time: d.time, Dropped: p.Dropped, Since: min(d.Stats.Last, d.time)})
+	d.ord++
+	for i := range d.work.ops {
+		d.work.ops[i] = append(d.work.ops[i], op{kind: opLost, frame: d.frame, time: d.time, ord: d.ord, rec: p.Dropped})
 	}
 }
 

@@ -60,11 +60,13 @@ type Work struct {
 }
 
 // Tick is a moment before the packet Frame, at its time: the first packet of a
-// second, and one of every few thousand. It depends on packets only, not on how
-// they came in batches.
+// second, one of every few thousand, and each before which the capture lost
+// packets. It depends on packets only, not on how they came in batches.
 type Tick struct {
-	Frame uint64
-	Time  events.Time
+	Frame   uint64
+	Time    events.Time
+	Dropped uint32      // packets lost by the capture
+	Since   events.Time // of the packet before those
 }
 
 // NewWork makes a Work for n workers.
@@ -90,6 +92,7 @@ const (
 	opOther // another IP protocol: counted only
 	opEnd
 	opLimit  // a limit of the dispatcher was reached
+	opLost   // the capture lost rec packets before this one
 	opResume // the next op goes on with a flow of the past: Work.resumed[rec]
 )
 

@@ -42,6 +42,7 @@ type Worker struct {
 	out     *output
 	op      *op       // being worked on
 	resumed *pastFlow // what op goes on with
+	lossy   uint64    // the frame before which the capture lost packets last
 	layers  layerNames
 
 	tcp       []*tcpConn
@@ -79,6 +80,13 @@ func (w *Worker) Run(work *Work) {
 		switch o.kind {
 		case opLimit:
 			w.out.events = append(w.out.events, events.Event{Pos: events.Pos{Frame: o.frame, Sub: o.ord}, Time: o.time, Body: o.limit})
+			continue
+		case opLost:
+			w.lossy = o.frame
+			if w.id == 0 && w.cfg.Want.Has(events.KindFlowGap) {
+				w.out.events = append(w.out.events, events.Event{Pos: events.Pos{Frame: o.frame, Sub: o.ord}, Time: o.time,
+					Body: &events.FlowGap{Reason: "dropped", Packets: int64(o.rec)}})
+			}
 			continue
 		case opEnd:
 			w.endFlow(o)
@@ -245,7 +253,9 @@ func (w *Worker) endFlow(o *op) {
 			ServerPackets: uint64(c.packets[sv]), ServerBytes: c.bytes[sv],
 			FirstFrame: c.firstFrame, LastFrame: c.lastFrame, Duration: c.end.Sub(c.start),
 		}
-		w.emit(r, events.FromClient, events.TransportName(r.proto), false, b)
+		// The gaps of TCP are known; of others anything may have been lost.
+		lossy := r.proto != events.ProtoTCP && c.firstFrame < w.lossy
+		w.emit(r, events.FromClient, events.TransportName(r.proto), lossy, b)
 	}
 	if c.heavy != 0 && r.proto == events.ProtoTCP {
 		w.freeTCP(r)

@@ -21,6 +21,8 @@ type Coverage struct {
 	limits     tally // by name
 	violations tally // by protocol
 	guessed    uint64
+	dropped    uint64 // packets that the capture says it lost
+	losses     uint64 // places where
 }
 
 // CoverageKinds are the events that Coverage looks at.
@@ -102,7 +104,12 @@ func (c *Coverage) Event(e *events.Event) {
 			c.guessed++
 		}
 	case *events.FlowGap:
-		c.gaps.add(b.Reason, uint64(max(b.Bytes, 0)))
+		if b.Reason == "dropped" {
+			c.dropped += uint64(b.Packets)
+			c.losses++
+		} else {
+			c.gaps.add(b.Reason, uint64(max(b.Bytes, 0)))
+		}
 	case *events.FlowLimit:
 		c.limits.add(b.Limit, uint64(max(b.Bytes, 0)))
 	case *events.FlowViolation:
@@ -139,6 +146,9 @@ func (c *Coverage) notDecoded(s *Capture, names int) [][2]string {
 			text += " (" + d.Advice + ")"
 		}
 		add("dropped", text)
+	}
+	if c.dropped > 0 && len(s.Dropped) == 0 {
+		add("dropped", count(c.dropped, "packet")+" in "+count(c.losses, "place")+", as the capture file says")
 	}
 	if t := &c.encrypted; t.n > 0 {
 		add("encrypted", count(t.n, "flow")+", "+analyzers.BytesText(int64(t.bytes))+": "+t.top(names))

@@ -95,12 +95,16 @@ type key struct {
 type fold struct {
 	pending int // open questions a key
 	samples int // entries of one list of a row
-	*store      // memory for all keys
+	lost    analyzers.Drops
+	*store  // memory for all keys
 }
 
 func newFold(o analyzers.Options) *fold {
 	return &fold{pending: max(o.Limits.FoldPending, 1), samples: max(o.Limits.FoldSamples, 1), store: newStore()}
 }
+
+// Dropped is that of analyzers.Dropper.
+func (f *fold) Dropped(from, to events.Time) { f.lost.Add(from, to) }
 
 // state is small because the engine holds a block of them.
 type state struct{ *table }

@@ -13,6 +13,7 @@ const (
 	reasonNoQuery   = "no query with this id and question was open on this flow: it was not captured, or was given up before"
 	reasonPushedOut = "limit fold-pending reached before an answer came"
 	reasonUnheard   = "no answer to this client was captured at all: its servers are silent, or only one direction was captured"
+	reasonDropped   = "the capture lost packets while it waited for an answer"
 	reasonProbe     = "a probe: nobody has the name"
 	reasonKnown     = "the asker listed the answers that it knew; those are not repeated (RFC 6762 section 7.1)"
 )
@@ -58,6 +59,8 @@ func (f *fold) finish(t *table, i int32, emit analyzers.Emit) {
 		}
 	case en.pushedOut:
 		v.Status, v.Reason = Undecided, reasonPushedOut
+	case f.lost.Between(en.sent, c.lastTime.Add(tooYoung)):
+		v.Status, v.Reason = Undecided, reasonDropped
 	default:
 		v.Status = Unanswered
 		switch {

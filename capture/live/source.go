@@ -41,7 +41,8 @@ type Source struct {
 	frames atomic.Uint64
 	bytes  atomic.Uint64
 	closed atomic.Bool
-	end    error // what Next gives from now on
+	end    error  // what Next gives from now on
+	losses []Loss // told by the engine for the batch that it makes
 }
 
 // Open starts to capture. It fails with an *Error: with ErrPermission in it,
@@ -51,6 +52,13 @@ func Open(c Config) (*Source, error) {
 		return nil, err
 	}
 	s := &Source{started: events.TimeOf(time.Now())}
+	told := c.Lost
+	c.Lost = func(l Loss) {
+		s.losses = append(s.losses, l)
+		if told != nil {
+			told(l)
+		}
+	}
 	if err := s.open(&c); err != nil {
 		if e := (*Error)(nil); !errors.As(err, &e) {
 			err = &Error{Interface: c.Interface, Err: err}
@@ -93,6 +101,12 @@ func (s *Source) Next(b *capture.Batch) error {
 	}
 	s.bytes.Add(uint64(size))
 	first := s.frames.Add(uint64(n)) - uint64(n) + 1
+	for _, x := range s.losses {
+		if i := x.Before - first; i < uint64(n) { // none: it is after the last packet of all
+			l.packets[i].Dropped += uint32(x.Packets)
+		}
+	}
+	s.losses = s.losses[:0]
 	b.Lend(first, l.packets[:n], l.release)
 	return nil
 }

@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -274,6 +275,21 @@ func TestOverrun(t *testing.T) {
 		} else if l.From != got[l.Before-2].Time || l.To != got[l.Before-1].Time {
 			t.Errorf("%+v: the packets around it are of %d and %d", l, got[l.Before-2].Time, got[l.Before-1].Time)
 		}
+	}
+	said := uint64(0)
+	for i, p := range got {
+		said += uint64(p.Dropped)
+		if p.Dropped > 0 && !slices.ContainsFunc(lost, func(l Loss) bool { return l.Before == uint64(i+1) }) {
+			t.Errorf("frame %d says that %d packets are missing before it", i+1, p.Dropped)
+		}
+	}
+	for _, l := range lost {
+		if l.Before == 0 {
+			said += l.Packets // no packet is there to say it
+		}
+	}
+	if said != st.Dropped {
+		t.Errorf("%d packets were dropped, and packets say %d", st.Dropped, said)
 	}
 	if sum != st.Dropped {
 		t.Errorf("%d packets were dropped, and told are %d: %+v", st.Dropped, sum, lost)

@@ -65,6 +65,7 @@ type disk struct {
 	enc       capture.Writer // into next
 	next      *blocks        // whole after enc.Flush
 	pending   uint64         // packets in enc and next
+	lost      uint32         // packets dropped here since the last one written
 	size      int64          // with those
 	written   int64          // without
 	packets   uint64         // of the file, with pending
@@ -82,7 +83,9 @@ func (d *disk) chunk(c *chunk) {
 
 // packet writes one packet, into the next file if it is time for that.
 func (d *disk) packet(p capture.Packet) {
-	size := int64(blockSize(len(p.Data)))
+	p.Dropped += d.lost
+	d.lost = 0
+	size := int64(blockSize(len(p.Data), p.Dropped))
 	if d.condition == writing && d.due(&p, size) {
 		if err := d.begin(p.Time); err != nil {
 			d.condition = full
@@ -90,10 +93,12 @@ func (d *disk) packet(p capture.Packet) {
 		}
 	}
 	if d.condition != writing {
+		d.lost = p.Dropped + 1
 		d.told(news{dropped: 1})
 		return
 	}
 	if err := d.enc.WritePacket(int(p.Iface), p); err != nil {
+		d.lost = p.Dropped + 1
 		d.told(news{dropped: 1, err: fmt.Errorf("ring: %s: %w", d.path, err)})
 		return
 	}
@@ -132,6 +137,7 @@ func (d *disk) flush() {
 		d.written = d.size
 	} else {
 		n = news{dropped: d.pending, err: fmt.Errorf("ring: %w", err)}
+		d.lost += uint32(d.pending)
 		d.packets -= d.pending
 		d.size = d.written
 		if d.f.Truncate(d.written) != nil || !d.back() {

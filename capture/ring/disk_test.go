@@ -143,6 +143,27 @@ func TestQueueFull(t *testing.T) {
 	if st.Packets != 2+room || st.Dropped != 28 {
 		t.Errorf("%+v", st)
 	}
+	// The file says where they are missing, in the last packet.
+	if lost := dropped(t, path); lost[len(lost)-1] != 28 || slices.Max(lost[:len(lost)-1]) != 0 {
+		t.Errorf("dropped before each packet: %v", lost)
+	}
+}
+
+// dropped are how many packets a file says to be missing before each of its
+// own.
+func dropped(t *testing.T, path string) (of []int) {
+	t.Helper()
+	s, err := capture.Open([]string{path}, capture.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	for b := (capture.Batch{}); s.Next(&b) == nil; b.Release() {
+		for _, p := range b.Packets {
+			of = append(of, int(p.Dropped))
+		}
+	}
+	return of
 }
 
 // Several capture, the queue is small: what was not dropped is in the files,
@@ -218,6 +239,9 @@ func TestDiskFull(t *testing.T) {
 	of, err := numbers(t, []string{path})
 	if err != nil || !slices.Equal(of[0], upTo(written+3)) {
 		t.Error(of, err)
+	}
+	if lost := dropped(t, path); lost[written] != int(st.Dropped) || lost[written+1] != 0 {
+		t.Errorf("dropped before each packet: %v, want %d before number %d", lost, st.Dropped, written)
 	}
 	if end := w.Stats(); end.Packets != uint64(written+3) || end.Dropped != st.Dropped {
 		t.Errorf("%+v", end)

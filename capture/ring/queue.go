@@ -15,8 +15,8 @@ const (
 )
 
 // record is the head of a packet in a chunk: time, bytes on the wire, bytes
-// here, interface.
-const record = 8 + 4 + 4 + 2
+// here, interface, packets lost before it.
+const record = 8 + 4 + 4 + 2 + 4
 
 // chunk is a run of packets, one behind the other.
 type chunk struct {
@@ -34,13 +34,20 @@ type queue struct {
 	chunks  []*chunk
 	free    []*chunk
 	closed  bool
+	lost    uint32 // packets for which there was no room, since the last one put
 }
 
 func newQueue(limit int) queue { return queue{limit: limit} }
 
 // blockSize is what a packet of n bytes takes in the file: an Enhanced Packet
-// Block without options (pcapng, section 4.3).
-func blockSize(n int) int { return 32 + (n+3)&^3 }
+// Block (pcapng, section 4.3), with the option epb_dropcount where packets were
+// lost before it.
+func blockSize(n int, dropped uint32) int {
+	if dropped > 0 {
+		n = (n+3)&^3 + 4 + 8 + 4 // and the end of the options
+	}
+	return 32 + (n+3)&^3
+}
 
 // put copies a packet, cut to snaplen (0: not cut); false: there is no room.
 func (q *queue) put(p *capture.Packet, snaplen uint32) bool {
@@ -48,15 +55,19 @@ func (q *queue) put(p *capture.Packet, snaplen uint32) bool {
 	if snaplen > 0 {
 		data = data[:min(uint32(len(data)), snaplen)]
 	}
-	cost := blockSize(len(data))
+	dropped := p.Dropped + q.lost
+	cost := blockSize(len(data), dropped)
 	if q.closed || cost > q.limit-q.waiting {
+		q.lost = dropped + 1
 		return false
 	}
+	q.lost = 0
 	c := q.last(record + len(data))
 	b := binary.LittleEndian.AppendUint64(c.b, uint64(p.Time))
 	b = binary.LittleEndian.AppendUint32(b, max(p.Wire, uint32(len(p.Data))))
 	b = binary.LittleEndian.AppendUint32(b, uint32(len(data)))
 	b = binary.LittleEndian.AppendUint16(b, p.Iface)
+	b = binary.LittleEndian.AppendUint32(b, dropped)
 	c.b = append(b, data...)
 	c.cost += cost
 	q.waiting += cost
@@ -119,6 +130,8 @@ func (c *chunk) each(f func(capture.Packet)) {
 			Wire:  binary.LittleEndian.Uint32(b[8:]),
 			Iface: binary.LittleEndian.Uint16(b[16:]),
 			Data:  b[record : record+n],
+
+			Dropped: binary.LittleEndian.Uint32(b[18:]),
 		})
 		b = b[record+n:]
 	}

@@ -10,9 +10,10 @@ import (
 // sieve is an Input without the packets that a capture filter does not select.
 type sieve struct {
 	capture.Input
-	expr string
-	left uint64 // packets left out
-	err  error  // what Next gives from now on
+	expr    string
+	left    uint64 // packets left out
+	dropped uint32 // by the capture, before packets left out
+	err     error  // what Next gives from now on
 
 	programs map[programKey]filter.Program
 	ifaces   []ifaceProgram // by Packet.Iface
@@ -60,11 +61,14 @@ func (s *sieve) Next(b *capture.Batch) error {
 				break
 			}
 		}
+		p.Dropped += s.dropped
+		s.dropped = 0
 		if prog.Match(p.Data, int(p.Wire)) {
 			frames = append(frames, b.Frame(i))
 			kept = append(kept, *p)
 		} else {
 			s.left++
+			s.dropped = p.Dropped
 		}
 	}
 	if frames == nil {

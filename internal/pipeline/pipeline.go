@@ -293,6 +293,9 @@ func (r *run) answer(evs []*events.Event, w *flows.Work, out func([]analyzers.Ro
 		n := sort.Search(len(evs), func(i int) bool { return evs[i].Pos.Frame >= t.Frame })
 		r.engine.Step(evs[:n], t.Frame, out)
 		r.engine.Tick(t.Frame, t.Time)
+		if t.Dropped > 0 {
+			r.engine.Dropped(t.Since, t.Time)
+		}
 		evs = evs[n:]
 	}
 	r.engine.Step(evs, w.Frame, out)

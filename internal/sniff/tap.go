@@ -30,6 +30,8 @@ type Tap struct {
 	// Talkers, where set, count what is given to the run.
 	Talkers *Talkers
 
+	lost uint32 // before packets that Filter left out
+
 	given, filtered, unkept atomic.Uint64
 	bytes                   atomic.Uint64
 
@@ -73,9 +75,18 @@ func (t *Tap) Next(b *capture.Batch) error {
 		return err
 	}
 	if t.Filter != nil {
-		all := len(b.Packets)
-		b.Packets = slices.DeleteFunc(b.Packets, func(p capture.Packet) bool { return !t.Filter.Match(p.Data, int(p.Wire)) })
-		t.filtered.Add(uint64(all - len(b.Packets)))
+		kept := b.Packets[:0]
+		for _, p := range b.Packets {
+			p.Dropped += t.lost
+			t.lost = 0
+			if t.Filter.Match(p.Data, int(p.Wire)) {
+				kept = append(kept, p)
+			} else {
+				t.lost = p.Dropped
+			}
+		}
+		t.filtered.Add(uint64(len(b.Packets) - len(kept)))
+		b.Packets = kept
 	}
 	given := t.given.Load()
 	if t.Count > 0 && given+uint64(len(b.Packets)) >= t.Count {

@@ -163,7 +163,7 @@ func play(ctx context.Context, p port, src *capture.Source, pace Pace) (st Stats
 			// Time never goes back here, even where the capture's does.
 			last = max(last, pace.due(k.Time.Sub(first), st.Packets, planned))
 			planned += uint64(len(k.Data))
-			if err := wait(ctx, begin.Add(last)); err != nil {
+			if err := wait(ctx, begin.Add(last), pace.rest()); err != nil {
 				b.Release()
 				return st, err
 			}
@@ -190,8 +190,18 @@ func play(ctx context.Context, p port, src *capture.Source, pace Pace) (st Stats
 // nap is the longest sleep, so that the end of ctx is heard.
 const nap = 50 * time.Millisecond
 
-// wait returns at t, or when ctx ends.
-func wait(ctx context.Context, t time.Time) error {
+// rest is the shortest sleep. A rate holds over milliseconds: between, the
+// processor is left to whoever watches the wire, and what became due is sent at
+// once.
+func (p Pace) rest() time.Duration {
+	if p.PPS > 0 || p.Mbps > 0 {
+		return 250 * time.Microsecond
+	}
+	return 0
+}
+
+// wait returns at t, or when ctx ends; after rest at least if it waits at all.
+func wait(ctx context.Context, t time.Time, rest time.Duration) error {
 	for {
 		if err := ctx.Err(); err != nil {
 			return context.Cause(ctx)
@@ -200,6 +210,6 @@ func wait(ctx context.Context, t time.Time) error {
 		if d <= 0 {
 			return nil
 		}
-		doze(min(d, nap))
+		doze(min(max(d, rest), nap))
 	}
 }

@@ -15,6 +15,8 @@ import (
 	"runtime"
 	"runtime/debug"
 	"runtime/pprof"
+	"slices"
+	"strings"
 
 	"github.com/wiretale/wiretale/analyzers"
 	questions "github.com/wiretale/wiretale/analyzers/all"
@@ -30,14 +32,27 @@ func main() {
 	decode := flag.Bool("decode", false, "as decode --json, not analyze --json")
 	report := flag.Bool("report", false, "rows go to the summaries of a report, not out as JSON")
 	workers := flag.Int("workers", 0, "as --workers")
+	only := flag.String("only", "", "only these questions, by their names with commas between")
 	flag.Parse()
-	if err := run(*cpu, *heap, *at, *decode, *report, *workers, flag.Args()); err != nil {
+	if err := run(*cpu, *heap, *at, *decode, *report, *workers, chosen(*only), flag.Args()); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
 }
 
-func run(cpu, heap string, at uint64, decode, summed bool, workers int, paths []string) error {
+// chosen are the questions of those names, all where there is none.
+func chosen(names string) []analyzers.Question {
+	list := questions.Questions()
+	if names == "" {
+		return list
+	}
+	return slices.DeleteFunc(list, func(q analyzers.Question) bool {
+		return !slices.Contains(strings.Split(names, ","), q.Name)
+	})
+}
+
+func run(cpu, heap string, at uint64, decode, summed bool, workers int, asked []analyzers.Question, paths []string) error {
+	debug.SetGCPercent(200)
 	debug.SetMemoryLimit(250 << 20)
 	if cpu != "" {
 		f, err := os.Create(cpu)
@@ -63,7 +78,7 @@ func run(cpu, heap string, at uint64, decode, summed bool, workers int, paths []
 			return nil
 		}
 	} else if summed {
-		c.Questions = questions.Questions()
+		c.Questions = asked
 		summaries := map[string]analyzers.Summary{}
 		for _, q := range c.Questions {
 			summaries[q.Name] = q.Summary()
@@ -78,7 +93,7 @@ func run(cpu, heap string, at uint64, decode, summed bool, workers int, paths []
 		}
 	} else {
 		lines := report.NewRowLines(w)
-		c.Questions, c.Rows = questions.Questions(), func(rows []analyzers.Row) error {
+		c.Questions, c.Rows = asked, func(rows []analyzers.Row) error {
 			for i := range rows {
 				if err := lines.Row(&rows[i]); err != nil {
 					return err
