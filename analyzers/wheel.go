@@ -20,7 +20,7 @@ type due struct {
 // early goes back in.
 type wheel struct {
 	ring    [][]due
-	spare   []due
+	spare   []due // empty, for a slot that has none
 	shift   uint  // a slot is 1<<shift nanoseconds wide
 	cur     int64 // where turn goes on: the slot of now, or of the first key
 	now     events.Time
@@ -41,9 +41,7 @@ func (w *wheel) init(idle events.Duration) {
 }
 
 func (w *wheel) clear() {
-	for i := range w.ring {
-		w.ring[i] = w.ring[i][:0]
-	}
+	clear(w.ring)
 	w.len = 0
 }
 
@@ -54,6 +52,9 @@ func (w *wheel) add(d due) {
 		w.cur = int64(max(w.now, d.at.Add(-w.idle))) >> w.shift
 	}
 	s := min(max(int64(d.at)>>w.shift, w.cur), w.cur+wheelSlots-1) & (wheelSlots - 1)
+	if w.ring[s] == nil {
+		w.ring[s], w.spare = w.spare, nil
+	}
 	w.ring[s] = append(w.ring[s], d)
 	w.len++
 }
@@ -70,7 +71,7 @@ func (w *wheel) turn(now events.Time, check func(due) (events.Time, bool)) {
 	for s := from; s <= w.cur && s < from+wheelSlots; s++ {
 		i := s & (wheelSlots - 1)
 		list := w.ring[i]
-		w.ring[i] = w.spare[:0]
+		w.ring[i] = nil
 		for _, d := range list {
 			w.len--
 			if d.at >= w.now {
@@ -79,6 +80,10 @@ func (w *wheel) turn(now events.Time, check func(due) (events.Time, bool)) {
 				w.add(due{at, d.index, d.gen})
 			}
 		}
-		w.spare = list[:0]
+		// The next slot that something is put into has it; one that was far too
+		// large, of a busier time, is not kept.
+		if c := cap(list); c > 0 && len(list) >= c/4 {
+			w.spare = list[:0]
+		}
 	}
 }

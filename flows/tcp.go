@@ -107,10 +107,10 @@ func (w *Worker) freeTCP(r *record) {
 	c := w.tcp[i-1]
 	for d := range c.half {
 		h := &c.half[d]
-		if cap(h.unacked) > 64 {
+		if cap(h.unacked) > 8 { // few need more, and all would come to have it
 			h.unacked = nil
 		}
-		if cap(h.ooo) > 8 {
+		if cap(h.ooo) > 2 {
 			h.ooo = nil
 		}
 		h.reset()

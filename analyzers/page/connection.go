@@ -22,13 +22,18 @@ type start struct {
 	ready  events.Time // the handshake of TCP was over; 0: not seen
 }
 
-// starts are the latest of them, in the order of their numbers.
-type starts struct{ list []start }
+// starts are those of the flows that are open, the latest, in the order of their
+// numbers.
+type starts struct {
+	list []start
+	next uint32 // above all numbers so far
+}
 
 func (s *starts) add(e *events.Event, most int) {
-	if n := len(s.list); n > 0 && s.list[n-1].stream >= e.Stream {
+	if e.Stream < s.next {
 		return // a number that was used before: it cannot be told apart
 	}
+	s.next = e.Stream + 1
 	if len(s.list) >= 2*most {
 		s.list = s.list[:copy(s.list, s.list[most:])]
 	}
@@ -36,13 +41,23 @@ func (s *starts) add(e *events.Event, most int) {
 }
 
 func (s *starts) find(stream uint32) *start {
-	i, ok := slices.BinarySearchFunc(s.list, stream, func(a start, n uint32) int {
+	if i, ok := s.index(stream); ok {
+		return &s.list[i]
+	}
+	return nil
+}
+
+func (s *starts) index(stream uint32) (int, bool) {
+	return slices.BinarySearchFunc(s.list, stream, func(a start, n uint32) int {
 		return int(int64(a.stream) - int64(n))
 	})
-	if !ok {
-		return nil
+}
+
+// end forgets a flow that is over.
+func (s *starts) end(stream uint32) {
+	if i, ok := s.index(stream); ok {
+		s.list = slices.Delete(s.list, i, i+1)
 	}
-	return &s.list[i]
 }
 
 // conn is a connection that spoke HTTP, or TLS.

@@ -127,6 +127,7 @@ func (f *fold) Step(k events.Addr, s *state, e *events.Event, emit analyzers.Emi
 			}
 		}
 	case *events.FlowEnd:
+		c.starts[transport(e)].end(e.Stream)
 		c.hangUp(e.Key(), e.Time)
 	}
 }
