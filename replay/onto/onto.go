@@ -103,9 +103,14 @@ var errTooLong = errors.New("longer than the interface takes")
 
 // port is an interface that takes frames.
 type port interface {
-	send(frame []byte) error
+	// send hands over frames in their order and says how many. An error is
+	// about the frame after those.
+	send(frames [][]byte) (int, error)
 	close() error
 }
+
+// together is how many frames are handed over at once, where so many are due.
+const together = 64
 
 // Run sends all packets of src over the interface of that name. What was sent
 // so far is told with an error too, and with the end of ctx.
@@ -130,6 +135,8 @@ func play(ctx context.Context, p port, src *capture.Source, pace Pace) (st Stats
 		last    time.Duration // when the packet before was due
 		planned uint64        // bytes of packets that had their turn
 		late    time.Duration
+		run     = make([][]byte, 0, together)        // of frames that are due
+		dues    = make([]time.Duration, 0, together) // of each
 	)
 	defer func() {
 		if st.Packets > 0 {
@@ -147,39 +154,57 @@ func play(ctx context.Context, p port, src *capture.Source, pace Pace) (st Stats
 			}
 			return st, nil
 		}
-		for i := range b.Packets {
-			k := &b.Packets[i]
-			switch {
-			case k.Link != capture.LinkEthernet || len(k.Data) < 14:
-				st.Foreign++
-				continue
-			case k.Wire > uint32(len(k.Data)):
-				st.Cut++
-				continue
+		for i := 0; i < len(b.Packets); {
+			run, dues = run[:0], dues[:0]
+			var now time.Duration
+			for ; i < len(b.Packets) && len(run) < together; i++ {
+				k := &b.Packets[i]
+				switch {
+				case k.Link != capture.LinkEthernet || len(k.Data) < 14:
+					st.Foreign++
+					continue
+				case k.Wire > uint32(len(k.Data)):
+					st.Cut++
+					continue
+				}
+				if begin.IsZero() {
+					begin, first = time.Now(), k.Time
+				}
+				// Time never goes back here, even where the capture's does.
+				due := max(last, pace.due(k.Time.Sub(first), st.Packets+uint64(len(run)), planned))
+				if len(run) == 0 {
+					if err := wait(ctx, begin.Add(due), pace.rest()); err != nil {
+						b.Release()
+						return st, err
+					}
+					now = time.Since(begin)
+				} else if due > now {
+					break
+				}
+				last = due
+				planned += uint64(len(k.Data))
+				run, dues = append(run, k.Data), append(dues, due)
 			}
-			if begin.IsZero() {
-				begin, first = time.Now(), k.Time
-			}
-			// Time never goes back here, even where the capture's does.
-			last = max(last, pace.due(k.Time.Sub(first), st.Packets, planned))
-			planned += uint64(len(k.Data))
-			if err := wait(ctx, begin.Add(last), pace.rest()); err != nil {
-				b.Release()
-				return st, err
-			}
-			switch err := p.send(k.Data); {
-			case errors.Is(err, errTooLong):
-				st.TooLong++
-			case err != nil:
-				b.Release()
-				return st, err
-			default:
-				st.Packets++
-				st.Bytes += uint64(len(k.Data))
-				if !pace.Max {
-					d := max(time.Since(begin)-last, 0)
-					late += d
-					st.Latest = max(st.Latest, d)
+			for left := run; len(left) > 0; {
+				n, err := p.send(left)
+				took := time.Since(begin)
+				for j, frame := range left[:n] {
+					st.Packets++
+					st.Bytes += uint64(len(frame))
+					if !pace.Max {
+						d := max(took-dues[len(run)-len(left)+j], 0)
+						late += d
+						st.Latest = max(st.Latest, d)
+					}
+				}
+				left = left[n:]
+				switch {
+				case errors.Is(err, errTooLong):
+					st.TooLong++
+					left = left[1:]
+				case err != nil:
+					b.Release()
+					return st, err
 				}
 			}
 		}

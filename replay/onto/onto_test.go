@@ -48,12 +48,14 @@ type mockPort struct {
 	times []time.Time
 }
 
-func (m *mockPort) send(f []byte) error {
-	if len(f) > m.most {
-		return errTooLong
+func (m *mockPort) send(frames [][]byte) (int, error) {
+	for i, f := range frames {
+		if len(f) > m.most {
+			return i, errTooLong
+		}
+		m.sent, m.times = append(m.sent, bytes.Clone(f)), append(m.times, time.Now())
 	}
-	m.sent, m.times = append(m.sent, bytes.Clone(f)), append(m.times, time.Now())
-	return nil
+	return len(frames), nil
 }
 
 func (*mockPort) close() error { return nil }

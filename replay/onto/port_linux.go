@@ -6,14 +6,23 @@ import (
 	"net"
 	"runtime"
 	"time"
+	"unsafe"
 
 	"golang.org/x/sys/unix"
 )
 
 // packetSocket sends whole frames (packet(7)).
 type packetSocket struct {
-	fd int
-	to unix.SockaddrLinklayer
+	fd    int
+	to    unix.SockaddrLinklayer
+	parts [together]unix.Iovec
+	heads [together]messageHead
+}
+
+// messageHead is the struct mmsghdr of sendmmsg(2).
+type messageHead struct {
+	unix.Msghdr
+	_ uint32 // bytes sent, which are all or none
 }
 
 func openPort(name string) (port, error) {
@@ -32,24 +41,41 @@ func openPort(name string) (port, error) {
 	if err != nil {
 		return nil, fmt.Errorf("packet socket: %w", err)
 	}
-	return &packetSocket{fd, unix.SockaddrLinklayer{Ifindex: iface.Index}}, nil
+	s := &packetSocket{fd: fd, to: unix.SockaddrLinklayer{Ifindex: iface.Index}}
+	if err := unix.Bind(fd, &s.to); err != nil {
+		unix.Close(fd)
+		return nil, fmt.Errorf("interface %s: %w", name, err)
+	}
+	for i := range s.heads {
+		s.heads[i].Iov = &s.parts[i]
+		s.heads[i].SetIovlen(1)
+	}
+	return s, nil
 }
 
 // full is how long a full queue of the driver is given.
 const full = 100 * time.Microsecond
 
-func (s *packetSocket) send(frame []byte) error {
+func (s *packetSocket) send(frames [][]byte) (int, error) {
+	frames = frames[:min(len(frames), together)]
+	for i, f := range frames {
+		s.parts[i].Base = unsafe.SliceData(f)
+		s.parts[i].SetLen(len(f))
+	}
+	defer clear(s.parts[:len(frames)]) // they are borrowed
 	for {
-		switch err := unix.Sendto(s.fd, frame, 0, &s.to); err {
-		case nil:
-			return nil
+		// It gives an error only if the first was not sent.
+		n, _, err := unix.Syscall6(unix.SYS_SENDMMSG, uintptr(s.fd), uintptr(unsafe.Pointer(&s.heads[0])), uintptr(len(frames)), 0, 0, 0)
+		switch err {
+		case 0:
+			return int(n), nil
 		case unix.EINTR:
 		case unix.ENOBUFS, unix.EAGAIN:
 			time.Sleep(full)
 		case unix.EMSGSIZE:
-			return errTooLong
+			return 0, errTooLong
 		default:
-			return fmt.Errorf("sending: %w", err)
+			return 0, fmt.Errorf("sending: %w", err)
 		}
 	}
 }
