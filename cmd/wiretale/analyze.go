@@ -52,6 +52,7 @@ answer means says wiretale explain.`,
 					return err
 				}
 				tuneMemory(len(p.Questions))
+				fillMemory()
 				objects, err := newObjects(*extractTo, &p.Limits)
 				if err != nil {
 					return err
