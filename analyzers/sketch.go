@@ -1,6 +1,7 @@
 package analyzers
 
 import (
+	"math"
 	"math/bits"
 	"slices"
 )
@@ -14,7 +15,7 @@ type Sketch struct {
 	n        uint64
 	min, max int64
 	few      [4]int64 // most flows have two or three samples
-	more     []int64
+	more     []uint32 // all, where there are more than that; two words each, the lower first, if max needs it
 	hist     *histogram
 }
 
@@ -22,6 +23,7 @@ type Sketch struct {
 // kept exactly (Limits.FoldSamples).
 func (s *Sketch) Add(v int64, limit int) {
 	v = max(v, 0)
+	wide := s.wide()
 	if s.n == 0 || v < s.min {
 		s.min = v
 	}
@@ -32,7 +34,7 @@ func (s *Sketch) Add(v int64, limit int) {
 		s.hist.add(v)
 	case s.n > uint64(limit):
 		s.hist = &histogram{}
-		for _, k := range s.kept(s.n - 1) {
+		for _, k := range s.kept(s.n-1, wide) {
 			s.hist.add(k)
 		}
 		s.more = nil
@@ -40,19 +42,45 @@ func (s *Sketch) Add(v int64, limit int) {
 	case s.n <= uint64(len(s.few)):
 		s.few[s.n-1] = v
 	default:
-		if s.more == nil {
-			s.more = append(make([]int64, 0, 4*len(s.few)), s.few[:]...)
+		if s.more == nil || wide != s.wide() {
+			s.keep(s.kept(s.n-1, wide))
 		}
-		s.more = append(s.more, v)
+		s.more = s.append(s.more, v)
+	}
+}
+
+// wide reports whether some number needs two words.
+func (s *Sketch) wide() bool { return s.max > math.MaxUint32 }
+
+func (s *Sketch) append(to []uint32, v int64) []uint32 {
+	if s.wide() {
+		return append(to, uint32(v), uint32(v>>32))
+	}
+	return append(to, uint32(v))
+}
+
+// keep makes more of these numbers.
+func (s *Sketch) keep(ns []int64) {
+	s.more = make([]uint32, 0, 4*len(ns))
+	for _, v := range ns {
+		s.more = s.append(s.more, v)
 	}
 }
 
 // kept are the first n numbers, all that there are.
-func (s *Sketch) kept(n uint64) []int64 {
-	if s.more != nil {
-		return s.more
+func (s *Sketch) kept(n uint64, wide bool) []int64 {
+	if s.more == nil {
+		return s.few[:n]
 	}
-	return s.few[:n]
+	ns := make([]int64, n)
+	for i := range ns {
+		if wide {
+			ns[i] = int64(s.more[2*i]) | int64(s.more[2*i+1])<<32
+		} else {
+			ns[i] = int64(s.more[i])
+		}
+	}
+	return ns
 }
 
 // Count is how many numbers there were.
@@ -86,8 +114,16 @@ func (s *Sketch) rank(i uint64) int64 {
 	case s.hist != nil:
 		return min(max(s.hist.rank(i), s.min), s.max)
 	}
-	k := s.kept(s.n)
-	slices.Sort(k) // their order was of no use
+	// Their order was of no use.
+	if s.more != nil && !s.wide() {
+		slices.Sort(s.more)
+		return int64(s.more[i-1])
+	}
+	k := s.kept(s.n, true)
+	slices.Sort(k)
+	if s.more != nil {
+		s.keep(k)
+	}
 	return k[i-1]
 }
 
