@@ -139,12 +139,6 @@ func (d *desk) Tick(frame uint64, now events.Time) {
 	d.batch++
 }
 
-// ofNoFlow: packets that the capture lost, of which Dropped tells.
-func ofNoFlow(e *events.Event) bool {
-	gap, ok := e.Body.(*events.FlowGap)
-	return ok && gap.Reason == "dropped"
-}
-
 // Dropped is that of Engine.
 func (d *desk) Dropped(from, to events.Time) {
 	for _, s := range d.shards {

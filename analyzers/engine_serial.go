@@ -22,9 +22,6 @@ func NewSerial(qs []Question, o Options) Engine {
 
 func (s *serial) Step(evs []*events.Event, frame uint64, out func([]Row)) {
 	for _, e := range evs {
-		if ofNoFlow(e) {
-			continue
-		}
 		for _, r := range s.table[e.Body.Kind()] {
 			r.step(e)
 		}

@@ -72,9 +72,6 @@ func (s *sharded) spread(chunk int, evs []*events.Event, from, to int) {
 	// those of its own number.
 	rs := s.shards[chunk]
 	for i := from; i < to; i++ {
-		if ofNoFlow(evs[i]) {
-			continue
-		}
 		for _, q := range s.table[evs[i].Body.Kind()] {
 			h, ok := rs[q].Hash(evs[i])
 			if !ok {

@@ -40,12 +40,18 @@ type FlowViolation struct {
 // FlowGap says that bytes of a stream were never captured.
 type FlowGap struct {
 	Protocol string `json:"protocol,omitzero"`
-	Reason   string `json:"reason"` // acked, full, end, snaplen; dropped: by the capture, of no flow that is known
+	Reason   string `json:"reason"` // acked, full, end, snaplen
 	Bytes    int64  `json:"bytes"`
 	Offset   int64  `json:"offset"` // stream offset of the first lost byte
-	// Packets were lost, where their bytes cannot be known (uTP, dropped): Bytes
-	// and Offset are 0.
+	// Packets were lost, where their bytes cannot be known (uTP): Bytes and
+	// Offset are 0.
 	Packets int64 `json:"packets,omitzero"`
+}
+
+// FlowDropped says how many packets the capture itself lost before this frame.
+// Of which flows they were nobody knows.
+type FlowDropped struct {
+	Packets uint32 `json:"packets"`
 }
 
 // FlowLimit says that a limit was reached and what was given up for it.
@@ -86,6 +92,9 @@ func (*FlowViolation) Kind() Kind { return KindFlowViolation }
 
 // Kind is the stable name.
 func (*FlowGap) Kind() Kind { return KindFlowGap }
+
+// Kind is that of Body.
+func (*FlowDropped) Kind() Kind { return KindFlowDropped }
 
 // Kind is the stable name.
 func (*FlowLimit) Kind() Kind { return KindFlowLimit }

@@ -12,6 +12,7 @@ const (
 	KindFlowDetected
 	KindFlowViolation
 	KindFlowGap
+	KindFlowDropped
 	KindFlowLimit
 	KindFlowBytes
 	KindTCPRetransmission
@@ -69,6 +70,7 @@ var kindNames = [kindEnd]string{
 	KindFlowDetected:        "flow.detected",
 	KindFlowViolation:       "flow.violation",
 	KindFlowGap:             "flow.gap",
+	KindFlowDropped:         "flow.dropped",
 	KindFlowLimit:           "flow.limit",
 	KindFlowBytes:           "flow.bytes",
 	KindTCPRetransmission:   "tcp.segment.retransmission",

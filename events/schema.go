@@ -15,7 +15,7 @@ type KindBody struct {
 // Bodies lists every kind that may be printed with its body, in order of Kinds.
 func Bodies() []KindBody {
 	list := []Body{
-		&FlowStart{}, &FlowEnd{}, &FlowDetected{}, &FlowViolation{}, &FlowGap{}, &FlowLimit{}, &FlowBytes{},
+		&FlowStart{}, &FlowEnd{}, &FlowDetected{}, &FlowViolation{}, &FlowGap{}, &FlowDropped{}, &FlowLimit{}, &FlowBytes{},
 		&TCPSegment{Mark: KindTCPRetransmission}, &TCPSegment{Mark: KindTCPOutOfOrder}, &TCPSegment{Mark: KindTCPLost},
 		&TCPSegment{Mark: KindTCPDuplicateACK}, &TCPSegment{Mark: KindTCPZeroWindow}, &TCPSegment{Mark: KindTCPKeepAlive},
 		&TCPRTT{}, &TCPHOL{},

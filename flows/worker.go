@@ -83,9 +83,9 @@ func (w *Worker) Run(work *Work) {
 			continue
 		case opLost:
 			w.lossy = o.frame
-			if w.id == 0 && w.cfg.Want.Has(events.KindFlowGap) {
+			if w.id == 0 && w.cfg.Want.Has(events.KindFlowDropped) {
 				w.out.events = append(w.out.events, events.Event{Pos: events.Pos{Frame: o.frame, Sub: o.ord}, Time: o.time,
-					Body: &events.FlowGap{Reason: "dropped", Packets: int64(o.rec)}})
+					Body: &events.FlowDropped{Packets: o.rec}})
 			}
 			continue
 		case opEnd:

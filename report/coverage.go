@@ -27,7 +27,7 @@ type Coverage struct {
 
 // CoverageKinds are the events that Coverage looks at.
 func CoverageKinds() events.KindSet {
-	return events.SetOf(events.KindFlowEnd, events.KindFlowDetected, events.KindFlowGap, events.KindFlowLimit, events.KindFlowViolation)
+	return events.SetOf(events.KindFlowEnd, events.KindFlowDetected, events.KindFlowGap, events.KindFlowDropped, events.KindFlowLimit, events.KindFlowViolation)
 }
 
 // tally counts flows or happenings, and bytes, by a name.
@@ -104,12 +104,10 @@ func (c *Coverage) Event(e *events.Event) {
 			c.guessed++
 		}
 	case *events.FlowGap:
-		if b.Reason == "dropped" {
-			c.dropped += uint64(b.Packets)
-			c.losses++
-		} else {
-			c.gaps.add(b.Reason, uint64(max(b.Bytes, 0)))
-		}
+		c.gaps.add(b.Reason, uint64(max(b.Bytes, 0)))
+	case *events.FlowDropped:
+		c.dropped += uint64(b.Packets)
+		c.losses++
 	case *events.FlowLimit:
 		c.limits.add(b.Limit, uint64(max(b.Bytes, 0)))
 	case *events.FlowViolation:

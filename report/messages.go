@@ -168,7 +168,7 @@ func (m *Messages) endsOf(e *events.Event) *ends {
 // styleOf: what is wrong stands out, what is about flows stands back.
 func styleOf(e *events.Event) style {
 	switch b := e.Body.(type) {
-	case *events.FlowViolation, *events.FlowGap, *events.FlowLimit:
+	case *events.FlowViolation, *events.FlowGap, *events.FlowDropped, *events.FlowLimit:
 		return yellow
 	case *events.HTTPResponse:
 		if b.Status >= 400 {

@@ -38,7 +38,7 @@ func isMessage(k events.Kind) bool {
 
 // DefaultText is what `decode` shows: messages, and what is wrong with flows.
 func DefaultText() Selection {
-	s := Selection{Kinds: events.SetOf(events.KindFlowViolation, events.KindFlowGap, events.KindFlowLimit)}
+	s := Selection{Kinds: events.SetOf(events.KindFlowViolation, events.KindFlowGap, events.KindFlowDropped, events.KindFlowLimit)}
 	for _, k := range events.Kinds() {
 		if isMessage(k) && !framing.Has(k) {
 			s.Kinds = s.Kinds.Or(events.SetOf(k))

@@ -98,6 +98,8 @@ func summary(b events.Body) string {
 		return "violation: " + b.Reason
 	case *events.FlowGap:
 		return gapSummary(b)
+	case *events.FlowDropped:
+		return count(uint64(b.Packets), "packet") + " lost by the capture"
 	case *events.FlowLimit:
 		s := "limit " + b.Limit + "=" + strconv.FormatInt(b.Value, 10) + " reached: " + b.Reason
 		if b.Bytes > 0 {
