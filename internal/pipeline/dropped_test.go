@@ -23,6 +23,7 @@ func TestDropped(t *testing.T) {
 	const nameAt = 20 + 8 + 12 + 1 // its first letter
 	ask := func(n int, at events.Time, dropped uint32) capture.Packet {
 		p := dnsTalk()[0]
+		p.Link = capture.LinkRaw
 		binary.BigEndian.PutUint16(p.Data[20:], uint16(2000+n))
 		binary.BigEndian.PutUint16(p.Data[28:], uint16(n))
 		p.Data[nameAt] = 'a' + byte(n)
@@ -41,18 +42,7 @@ func TestDropped(t *testing.T) {
 		ask(4, 300*s, 0),
 	}
 	var b bytes.Buffer
-	w := capture.NewPcapngWriter(&b, capture.Info{})
-	if _, err := w.AddInterface(capture.Interface{Link: capture.LinkRaw}); err != nil {
-		t.Fatal(err)
-	}
-	for _, p := range ps {
-		if err := w.WritePacket(0, p); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if err := w.Flush(); err != nil {
-		t.Fatal(err)
-	}
+	writeAll(t, capture.NewPcapngWriter(&b, capture.Info{}), ps)
 	file := filepath.Join(t.TempDir(), "dropped.pcapng")
 	if err := os.WriteFile(file, b.Bytes(), 0o600); err != nil {
 		t.Fatal(err)

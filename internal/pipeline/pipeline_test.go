@@ -682,11 +682,9 @@ func packetsOf(t *testing.T, path string) (ps []capture.Packet) {
 	}
 }
 
-// said tells what is said in packets.
-func said(t *testing.T, ps []capture.Packet, tell func(message)) {
+// writeAll writes the packets of one interface.
+func writeAll(t *testing.T, w capture.Writer, ps []capture.Packet) {
 	t.Helper()
-	var file bytes.Buffer
-	w := capture.NewPcapWriter(&file, ps[0].Link, 262144, true)
 	if _, err := w.AddInterface(capture.Interface{Link: ps[0].Link}); err != nil {
 		t.Fatal(err)
 	}
@@ -698,6 +696,13 @@ func said(t *testing.T, ps []capture.Packet, tell func(message)) {
 	if err := w.Flush(); err != nil {
 		t.Fatal(err)
 	}
+}
+
+// said tells what is said in packets.
+func said(t *testing.T, ps []capture.Packet, tell func(message)) {
+	t.Helper()
+	var file bytes.Buffer
+	writeAll(t, capture.NewPcapWriter(&file, ps[0].Link, 262144, true), ps)
 	gaps := map[events.StreamKey]bool{}
 	c := all(Config{Paths: []string{"-"}, Stdin: &file, Workers: 2, Hash: true})
 	c.Questions = nil
