@@ -95,10 +95,10 @@ func (d *Dispatcher) Dispatch(w *Work) {
 			d.started, d.Stats.First, d.clock = true, p.Time, p.Time
 			d.wheelSec = int64(p.Time)/1e9 + 1
 		}
-		d.advance(p.Time)
 		if p.Dropped > 0 {
 			d.dropped(p)
 		}
+		d.advance(p.Time)
 		d.Stats.Last = p.Time
 		switch d.dec.Decode(p, &d.pkt) {
 		case link.IP:

@@ -46,7 +46,7 @@ func tuneMemory(questions int) {
 // run over files, which then takes as much memory for a long one as for one
 // that is a quarter of it, and collects less often.
 func fillMemory() {
-	if os.Getenv("GOGC") == "" {
+	if os.Getenv("GOGC") == "" && os.Getenv("GOMEMLIMIT") == "" {
 		debug.SetGCPercent(-1)
 	}
 }

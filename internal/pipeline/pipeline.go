@@ -292,10 +292,10 @@ func (r *run) answer(evs []*events.Event, w *flows.Work, out func([]analyzers.Ro
 	for _, t := range w.Ticks {
 		n := sort.Search(len(evs), func(i int) bool { return evs[i].Pos.Frame >= t.Frame })
 		r.engine.Step(evs[:n], t.Frame, out)
-		r.engine.Tick(t.Frame, t.Time)
-		if t.Dropped > 0 {
+		if t.Dropped > 0 { // before what time brings: the loss was earlier
 			r.engine.Dropped(t.Since, t.Time)
 		}
+		r.engine.Tick(t.Frame, t.Time)
 		evs = evs[n:]
 	}
 	r.engine.Step(evs, w.Frame, out)
