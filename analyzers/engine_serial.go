@@ -5,26 +5,33 @@ import "github.com/wiretale/wiretale/events"
 // serial runs every question on the goroutine that calls it.
 type serial struct {
 	desk
-	table [256][]Runner // by kind
+	table [256][]int        // by kind: the questions
+	lists [][]*events.Event // of each question, of one Step
 }
 
 // NewSerial is an engine for one goroutine.
 func NewSerial(qs []Question, o Options) Engine {
-	s := &serial{}
+	s := &serial{lists: make([][]*events.Event, len(qs))}
 	s.init(qs, o, 1)
-	for _, r := range s.shards[0] {
+	for i, r := range s.shards[0] {
 		for _, k := range r.Kinds() {
-			s.table[k] = append(s.table[k], r)
+			s.table[k] = append(s.table[k], i)
 		}
 	}
 	return s
 }
 
+// Step lets one question after the other look at all events: its code and its
+// keys stay in the cache meanwhile.
 func (s *serial) Step(evs []*events.Event, frame uint64, out func([]Row)) {
 	for _, e := range evs {
-		for _, r := range s.table[e.Body.Kind()] {
-			r.step(e)
+		for _, q := range s.table[e.Body.Kind()] {
+			s.lists[q] = append(s.lists[q], e)
 		}
+	}
+	for q, r := range s.shards[0] {
+		r.steps(s.lists[q])
+		s.lists[q] = s.lists[q][:0]
 	}
 	s.flush(frame, out)
 }

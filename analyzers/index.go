@@ -25,16 +25,28 @@ const farStream = 1 << 28
 
 func (x *index[K]) get(k *K) (uint32, bool) {
 	if s, ok := any(k).(*events.StreamKey); ok && s.Stream < farStream {
-		ps := x.pages[s.Proto]
-		i := s.Stream >> pageBits
-		if i >= uint32(len(ps)) || ps[i] == nil {
-			return 0, false
-		}
-		n := ps[i].nodes[s.Stream&(1<<pageBits-1)]
-		return n - 1, n != 0
+		return x.paged(s)
 	}
 	n, ok := x.rest[*k]
 	return n, ok
+}
+
+func (x *index[K]) paged(s *events.StreamKey) (uint32, bool) {
+	ps := x.pages[s.Proto]
+	i := s.Stream >> pageBits
+	if i >= uint32(len(ps)) || ps[i] == nil {
+		return 0, false
+	}
+	n := ps[i].nodes[s.Stream&(1<<pageBits-1)]
+	return n - 1, n != 0
+}
+
+// quick is get for what is in pages.
+func (x *index[K]) quick(k *K) (uint32, bool) {
+	if s, ok := any(k).(*events.StreamKey); ok && s.Stream < farStream {
+		return x.paged(s)
+	}
+	return 0, false
 }
 
 // put enters a key that is not there.

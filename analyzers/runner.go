@@ -27,6 +27,7 @@ type Runner interface {
 
 	// What engines use: rows stay in the runner until given.
 	step(e *events.Event)
+	steps(evs []*events.Event)
 	expire(batch uint64, frame uint64, now events.Time)
 	closeAll(batch uint64, frame uint64, now events.Time)
 	// dropped tells the fold, if it wants to know (Dropper).
@@ -65,6 +66,7 @@ type runner[K comparable, S any] struct {
 
 	lastKey  K           // the key of the last event: most come in runs
 	lastNode *node[K, S] // nil: none
+	touched  uint32      // means nothing: see touch
 
 	// The stamp of what is emitted now.
 	frame uint64
@@ -122,10 +124,46 @@ func (r *runner[K, S]) Hash(e *events.Event) (uint64, bool) {
 }
 
 func (r *runner[K, S]) step(e *events.Event) {
-	k, ok := r.fold.Key(e)
-	if !ok {
-		return
+	if k, ok := r.fold.Key(e); ok {
+		r.stepOn(k, e)
 	}
+}
+
+// together is how many events steps looks ahead over.
+const together = 16
+
+// steps is step for each of evs. The nodes of the next few are touched first,
+// all at once: most are in no cache, and to wait for many takes no longer than
+// to wait for one.
+func (r *runner[K, S]) steps(evs []*events.Event) {
+	var keys [together]K
+	var of [together]*events.Event
+	for len(evs) > 0 {
+		n := 0
+		for _, e := range evs[:min(together, len(evs))] {
+			if k, ok := r.fold.Key(e); ok {
+				keys[n], of[n] = k, e
+				n++
+			}
+		}
+		evs = evs[min(together, len(evs)):]
+		for i := range n {
+			r.touch(&keys[i])
+		}
+		for i := range n {
+			r.stepOn(keys[i], of[i])
+		}
+	}
+}
+
+// touch brings the node of k into the cache, where it is found quickly.
+func (r *runner[K, S]) touch(k *K) {
+	if i, ok := r.keys.quick(k); ok {
+		r.touched += r.node(i).gen
+	}
+}
+
+func (r *runner[K, S]) stepOn(k K, e *events.Event) {
 	n := r.lastNode
 	if n == nil || r.lastKey != k {
 		n = r.find(k, e.Time)
