@@ -10,8 +10,8 @@ import (
 // is at most bufferSize bytes of file, unless one record alone is larger.
 const (
 	bufferSize   = 1 << 20
-	batchPackets = 4096
-	leaseCount   = 8 // batches that may be unreleased at once
+	batchPackets = 1024
+	leaseCount   = 16 // batches that may be unreleased at once
 )
 
 // buffer is a piece of a file in memory. It is shared by the reader that fills

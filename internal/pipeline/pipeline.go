@@ -66,7 +66,7 @@ type Progress struct {
 type Stats = flows.Stats
 
 // inFlight is how many batches are on their way at once.
-const inFlight = 4
+const inFlight = 8
 
 // job is one batch on its way through the workers.
 type job struct {
