@@ -225,8 +225,8 @@ func (p *Peer) settle(n *neighbour, s slot, why string, now time.Time) {
 	switch {
 	case s == choked:
 		n.wants = nil // BEP 3: requests that were not answered are forgotten
-		n.say(&message{kind: choke})
+		p.send(n, &message{kind: choke})
 	case was == choked:
-		n.say(&message{kind: unchoke})
+		p.send(n, &message{kind: unchoke})
 	}
 }

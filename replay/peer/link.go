@@ -6,6 +6,7 @@ import (
 	"io"
 	"net"
 	"net/netip"
+	"slices"
 	"sync"
 	"time"
 
@@ -33,16 +34,21 @@ type link struct {
 	some     *sync.Cond
 	queue    []*message
 	ending   bool // nothing more will be queued
+	flushed  bool // all that is queued may be written
+	writing  bool
 	sent     []note
 	bytes    int64
 	closed   time.Time
 	received []note
 	err      error
+
+	wrote chan struct{} // after each write
 }
 
 func newLink(conn net.Conn, now func() events.Time, infoHash Hash, opened time.Time) (*link, error) {
 	l := &link{conn: conn, now: now, infoHash: infoHash, opened: opened, ready: now().Std()}
 	l.some = sync.NewCond(&l.mu)
+	l.wrote = make(chan struct{}, 1)
 	for _, x := range []struct {
 		a  net.Addr
 		to *netip.AddrPort
@@ -80,13 +86,37 @@ func (l *link) fail(err error) {
 	}
 }
 
-// say queues m. Behind end it does nothing.
+// say queues m, for flush. Behind end it does nothing.
 func (l *link) say(m *message) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if !l.ending {
 		l.queue = append(l.queue, m)
-		l.some.Signal()
+	}
+}
+
+// patience is how long flush waits: a full send buffer must not hold up the
+// peer.
+const patience = 5 * time.Millisecond
+
+// flush has what is queued written. Where that is short and nothing is being
+// written, it waits for it, so that what is said to several peers at once
+// leaves in the order in which it was decided.
+func (l *link) flush() {
+	l.mu.Lock()
+	wait := len(l.queue) > 0 && !l.writing && !slices.ContainsFunc(l.queue, func(m *message) bool { return m.kind == pieceBlock })
+	select {
+	case <-l.wrote: // of a write that nobody waited for
+	default:
+	}
+	l.flushed = true
+	l.some.Signal()
+	l.mu.Unlock()
+	if wait {
+		select {
+		case <-l.wrote:
+		case <-time.After(patience):
+		}
 	}
 }
 
@@ -103,11 +133,11 @@ func (l *link) end() {
 func (l *link) next() []*message {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	for len(l.queue) == 0 && !l.ending {
+	for (len(l.queue) == 0 || !l.flushed) && !l.ending {
 		l.some.Wait()
 	}
 	q := l.queue
-	l.queue = nil
+	l.queue, l.flushed, l.writing = nil, false, true
 	return q
 }
 
@@ -134,7 +164,12 @@ func (l *link) write() {
 			l.sent = append(l.sent, n)
 		}
 		l.bytes += int64(len(b))
+		l.writing = false
 		l.mu.Unlock()
+		select {
+		case l.wrote <- struct{}{}:
+		default:
+		}
 	}
 	l.mu.Lock()
 	l.closed = l.now().Std()

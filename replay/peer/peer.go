@@ -98,6 +98,7 @@ type Peer struct {
 	content    []byte
 	neighbours []*neighbour // in the order in which they came
 	all        []*link      // also those that are gone
+	unsaid     []*link      // what is queued there is to be written at the end of this turn
 	known      map[netip.AddrPort]bool
 	bucket     bucket
 	turn       int // of the neighbours, whose request is answered next
@@ -335,7 +336,16 @@ func (p *Peer) loop() {
 		if d := p.serve(); d > 0 {
 			upload.Reset(d)
 		}
+		p.flush()
 	}
+}
+
+// flush lets go what was said in this turn.
+func (p *Peer) flush() {
+	for _, l := range p.unsaid {
+		l.flush()
+	}
+	p.unsaid = p.unsaid[:0]
 }
 
 func (p *Peer) accept() {
@@ -438,6 +448,9 @@ func (p *Peer) forget(n *neighbour) {
 func (p *Peer) send(n *neighbour, m *message) {
 	n.lastSaid = p.now()
 	n.say(m)
+	if !slices.Contains(p.unsaid, n.link) {
+		p.unsaid = append(p.unsaid, n.link)
+	}
 }
 
 // greet is the handshake of this side.
