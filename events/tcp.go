@@ -52,6 +52,8 @@ type TCPRTT struct {
 	// Exact: the ACK ends exactly where the segment does (Wireshark's
 	// tcp.analysis.ack_rtt is defined for these only).
 	Exact bool `json:"exact"`
+	// SACK: only a SACK block covers it (RFC 2018); bytes before it were missing.
+	SACK bool `json:"sack,omitzero"`
 }
 
 // Kind is the stable name.

@@ -184,7 +184,7 @@ func (w *Worker) acked(r *record, o *op, snd, peer *half, from events.Dir) {
 	q := peer.unacked
 	i := peer.unackedAt
 	for ; i < len(q) && seqLE(q[i].end, o.ack); i++ {
-		w.sample(r, o, &q[i], from, q[i].end == o.ack)
+		w.sample(r, o, &q[i], from, q[i].end == o.ack, false)
 	}
 	if i == len(q) {
 		peer.unacked, peer.unackedAt = q[:0], 0
@@ -198,7 +198,7 @@ func (w *Worker) acked(r *record, o *op, snd, peer *half, from events.Dir) {
 			}
 			for j := i; j < len(q); j++ {
 				if u := &q[j]; seqLE(left, u.seq) && seqLE(u.end, right) && !u.sacked {
-					w.sample(r, o, u, from, u.end == right)
+					w.sample(r, o, u, from, u.end == right, true)
 					u.sacked = true
 				}
 			}
@@ -206,7 +206,7 @@ func (w *Worker) acked(r *record, o *op, snd, peer *half, from events.Dir) {
 	}
 }
 
-func (w *Worker) sample(r *record, o *op, u *unacked, from events.Dir, exact bool) {
+func (w *Worker) sample(r *record, o *op, u *unacked, from events.Dir, exact, sack bool) {
 	if u.again || u.sacked || o.time < u.time || !w.cfg.Want.Has(events.KindTCPRTT) {
 		if w.skipped != nil {
 			w.skipped(o, u)
@@ -214,7 +214,7 @@ func (w *Worker) sample(r *record, o *op, u *unacked, from events.Dir, exact boo
 		return
 	}
 	s := w.out.rtt.get()
-	*s = events.TCPRTT{Of: events.RTTData, RTT: o.time.Sub(u.time), SegmentFrame: u.frame, Exact: exact}
+	*s = events.TCPRTT{Of: events.RTTData, RTT: o.time.Sub(u.time), SegmentFrame: u.frame, Exact: exact, SACK: sack}
 	if u.frame == r.conv.firstFrame || u.end == u.seq+1 {
 		c := w.tcp[r.conv.heavy-1]
 		if h := &c.half[o.dir^1]; h.state&hfSYN != 0 && u.seq == h.base {

@@ -185,6 +185,9 @@ func tell(evs []events.Event, kinds ...events.Kind) string {
 			}
 		case *events.TCPRTT:
 			fmt.Fprintf(&b, " %v %v of %d", x.Of, x.RTT.Std(), x.SegmentFrame)
+			if x.SACK {
+				b.WriteString(" by SACK")
+			}
 		case *events.TCPHOL:
 			fmt.Fprintf(&b, " %d+%d waited %v from %d behind %d+%d filled=%v", x.Offset, x.Bytes, x.Wait.Std(), x.ArrivedFrame, x.HoleOffset, x.HoleBytes, x.Filled)
 		case *events.FlowGap:
@@ -357,7 +360,7 @@ func TestRoundTrips(t *testing.T) {
 	)), 1, 100, limits())
 	want := "2 server tcp.rtt syn_ack 20ms of 1\n3 client tcp.rtt ack 10ms of 2\n" +
 		"6 server tcp.rtt data 21ms of 4\n6 server tcp.rtt data 20ms of 5\n7 client tcp.rtt data 10ms of 6\n" +
-		"13 server tcp.rtt data 20ms of 12\n14 server tcp.rtt data 30ms of 11\n"
+		"13 server tcp.rtt data 20ms of 12 by SACK\n14 server tcp.rtt data 30ms of 11\n"
 	if got := tell(evs, events.KindTCPRTT); got != want {
 		t.Errorf("got\n%swant\n%s", got, want)
 	}

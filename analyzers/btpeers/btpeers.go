@@ -19,8 +19,9 @@ func Kinds() []events.Kind {
 	}
 }
 
-// Wanted reports whether a Table looks at e: of round trips only those of the
-// handshake of TCP, of gaps only those in BitTorrent.
+// Wanted reports whether a Table must look at e: of round trips only those of
+// the handshake of TCP, of gaps only those in BitTorrent. The other round trips
+// are for Settled.
 func Wanted(e *events.Event) bool {
 	switch b := e.Body.(type) {
 	case *events.TCPRTT:
@@ -148,6 +149,8 @@ type Side struct {
 
 	said, heard events.Time // the last moment of each
 	causes      causes
+	news        [recentNews]news // what came here last; the oldest is overwritten
+	newest      uint8
 }
 
 // SideOf is the end at which p is.
@@ -198,6 +201,10 @@ func (t *Table) most() int { return 16 * max(t.limits.FoldPending, 1) }
 func (t *Table) Take(e *events.Event, do func(*Moment)) {
 	switch b := e.Body.(type) {
 	case *events.TCPRTT:
+		if b.Of == events.RTTData {
+			t.acked(e, b)
+			return
+		}
 		t.trip(e, b)
 	case *events.FlowGap:
 		for c := t.byFlow[e.Key()]; c != nil; c = c.next {
@@ -326,7 +333,7 @@ func (t *Table) open(e *events.Event, s *Swarm, head *Conn, begins bool) *Conn {
 			for d := range c.Sides {
 				if x.half[d] > haste {
 					c.Sides[d].Half = x.half[d]
-					t.slack = max(t.slack, x.half[d])
+					t.slack = max(t.slack, x.half[d]+slowAck)
 				}
 			}
 		}

@@ -76,6 +76,52 @@ func TestMoments(t *testing.T) {
 	}
 }
 
+// A have that the capture saw at 2 s, at the server, comes to the client 50 ms
+// later (less haste), if it is not lost on the way: its ACK says so.
+func TestSettled(t *testing.T) {
+	const none = -1
+	ack := func(c *swarmtest.Conn, at float64, of uint64, trip float64) { c.Ack(at, events.FromClient, of, trip) }
+	for _, c := range []struct {
+		name string
+		acks func(c *swarmtest.Conn, have uint64)
+		at   float64
+		but  int
+		want bool
+	}{
+		{"before it came", func(c *swarmtest.Conn, have uint64) { ack(c, 2.1, have, 0.1) }, 2.04, none, true},
+		{"at that moment", func(c *swarmtest.Conn, have uint64) { ack(c, 2.1, have, 0.1) }, 2.0495, none, false},
+		{"it is why the peer acts", func(c *swarmtest.Conn, have uint64) { ack(c, 2.1, have, 0.1) }, 2.0495, 7, true},
+		{"after it came", func(c *swarmtest.Conn, have uint64) { ack(c, 2.1, have, 0.1) }, 2.06, none, true},
+		{"its ACK waited for another segment", func(c *swarmtest.Conn, have uint64) { ack(c, 2.14, have, 0.14) }, 2.06, none, true},
+		{"no ACK", func(c *swarmtest.Conn, have uint64) { ack(c, 1.9, have-1, 0.1) }, 2.9, none, false},
+		{"it came late: before", func(c *swarmtest.Conn, have uint64) { ack(c, 2.5, have, 0.5) }, 2.4, none, false},
+		{"it came late: after", func(c *swarmtest.Conn, have uint64) { ack(c, 2.5, have, 0.5) }, 2.46, none, true},
+		// Sent again, it gives no sample (Karn), but what was sent after it does.
+		{"ACK of a later segment: before", func(c *swarmtest.Conn, have uint64) { ack(c, 2.5, have+1, 0.1) }, 2.44, none, false},
+		{"ACK of a later segment: after", func(c *swarmtest.Conn, have uint64) { ack(c, 2.5, have+1, 0.1) }, 2.46, none, true},
+		{"a SACK: something before it is missing", func(c *swarmtest.Conn, have uint64) {
+			c.Emit(2.1, events.FromClient, &events.TCPRTT{Of: events.RTTData, SegmentFrame: have, RTT: 1e8, SACK: true})
+		}, 2.2, none, false},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			s := &swarmtest.Swarm{}
+			x := s.Dial("10.0.0.1", "10.0.0.2")
+			x.Trips(0, 0.0002, 0.1)
+			x.Hello(1)
+			c.acks(x, x.Have(2, events.FromServer, 7))
+			l := events.DefaultLimits()
+			tab := btpeers.New(&l)
+			for _, e := range s.Events {
+				tab.Take(e, func(*btpeers.Moment) {})
+			}
+			side := &tab.Swarm(swarmtest.Hash).Conns[0].Sides[events.FromClient]
+			if got := side.Settled(swarmtest.Start.Add(events.Duration(c.at*1e9)), c.but); got != c.want {
+				t.Errorf("settled: %v", got)
+			}
+		})
+	}
+}
+
 // Moments come in the order of their times, whatever the order in which
 // connections of different distance bring them.
 func TestOrder(t *testing.T) {

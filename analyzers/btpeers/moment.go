@@ -103,6 +103,67 @@ func (t *Table) both(e *events.Event, c *Conn, from events.Dir, m Moment) {
 	m.Side, m.Sent = from.Other(), false
 	m.At = c.Sides[from.Other()].hears(e.Time, &m)
 	t.heap.push(m)
+	switch m.What {
+	case Have, Bitfield, HaveAll:
+		s := &c.Sides[from.Other()]
+		n := news{frame: m.Frame, piece: m.Piece, what: m.What, at: m.At}
+		if c.Flow.Proto != events.ProtoTCP {
+			n.acked = m.At // the ACKs of uTP are not looked at
+		}
+		s.news[s.newest] = n
+		s.newest = (s.newest + 1) % recentNews
+	}
+}
+
+// news is what a peer said that it has, as it came to the other end.
+type news struct {
+	frame uint64
+	piece uint32
+	what  What
+	at    events.Time
+	acked events.Time // when the ACK left that end; 0: none was seen
+}
+
+const (
+	recentNews = 8
+	// slowAck is how long an ACK may take that comes late on purpose (RFC 9293
+	// section 3.8.6.3: less than 500 ms; stacks wait 40 ms or less).
+	slowAck = events.Duration(60e6)
+)
+
+// acked notes which news have come for certain: those that this ACK covers.
+func (t *Table) acked(e *events.Event, b *events.TCPRTT) {
+	if len(t.byFlow) == 0 || b.SACK {
+		return
+	}
+	for c := t.byFlow[e.Key()]; c != nil; c = c.next {
+		s := &c.Sides[e.From]
+		for i := range s.news {
+			if n := &s.news[i]; n.frame != 0 && n.frame <= b.SegmentFrame && n.acked == 0 {
+				n.acked = e.Time.Add(-s.Half)
+			}
+		}
+	}
+}
+
+// Settled reports whether it is certain what the peer at this end knew of the
+// other's pieces at that moment. It is not where news came so close to it that
+// it may have read them before or after, or where they may have been lost on
+// the way, and have come later than they seemed to. News of piece but are
+// certain: they are why it acts.
+func (s *Side) Settled(at events.Time, but int) bool {
+	for i := range s.news {
+		n := &s.news[i]
+		if n.frame == 0 || n.what == Have && int(n.piece) == but {
+			continue
+		}
+		if near := at.Sub(n.at); near < -haste {
+			continue // later than that
+		} else if near <= haste || n.acked == 0 || n.acked.Sub(n.at) > slowAck && n.acked > at {
+			return false
+		}
+	}
+	return true
 }
 
 // cause is what came to an end, and lets it ask.

@@ -148,6 +148,7 @@ func (t *tables) first(m *btpeers.Moment, p *peer, x *end, i int) {
 		r.Candidates = 0
 	} else if every := 1 + len(p.copies)/thorough; n%every == 0 {
 		p.weigh(&r, x)
+		r.Unsure = !settled(m)
 	}
 	p.begun.Set(i)
 	if len(p.firsts) < t.samples {
@@ -155,6 +156,20 @@ func (t *tables) first(m *btpeers.Moment, p *peer, x *end, i int) {
 	} else {
 		p.limited = "fold-samples: not all first requests are listed"
 	}
+}
+
+// settled: what the neighbours of who asks in m had told it then is certain.
+func settled(m *btpeers.Moment) bool {
+	for _, c := range m.Peer().Conns {
+		but := -1
+		if c == m.Conn {
+			but = int(m.Piece)
+		}
+		if s := &c.Sides[c.SideOf(m.Peer())]; !s.Settled(m.At, but) {
+			return false
+		}
+	}
+	return true
 }
 
 // atOnce is how far apart requests to several may leave whose order cannot be

@@ -43,7 +43,10 @@ type tables struct {
 
 func (*fold) Kinds() []events.Kind { return btpeers.Kinds() }
 
-func (*fold) Key(e *events.Event) (struct{}, bool) { return struct{}{}, btpeers.Wanted(e) }
+func (*fold) Key(e *events.Event) (struct{}, bool) {
+	_, ack := e.Body.(*events.TCPRTT) // it settles what had come
+	return struct{}{}, ack || btpeers.Wanted(e)
+}
 
 func (*fold) Idle() time.Duration { return analyzers.Never }
 

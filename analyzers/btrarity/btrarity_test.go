@@ -37,7 +37,7 @@ func example() *swarmtest.Swarm {
 	a, b, c := s.Dial("10.0.0.4", "10.0.0.1"), s.Dial("10.0.0.4", "10.0.0.2"), s.Dial("10.0.0.4", "10.0.0.3")
 	for i, x := range []*swarmtest.Conn{a, b, c} {
 		x.Hello(0.1 * float64(i))
-		x.Bitfield(1, server, []string{"f0", "e0", "c0"}[i])
+		x.Ack(1.05, client, x.Bitfield(1, server, []string{"f0", "e0", "c0"}[i]), 0.05)
 		x.Say(1.1, client, "interested")
 	}
 	a.Say(2, server, "unchoke")

@@ -95,6 +95,7 @@ type Request struct {
 	Rarer      int         `json:"rarer" doc:"candidates with fewer copies"`
 	Equal      int         `json:"equal,omitzero" doc:"candidates with as many, itself included"`
 	Lowest     bool        `json:"lowest,omitzero" doc:"no candidate has a lower number"`
+	Unsure     bool        `json:"unsure,omitzero" doc:"a have came at that very moment, or may have been under way or lost: it may have been counted, or not"`
 }
 
 // Endgame is when blocks were asked for from several.

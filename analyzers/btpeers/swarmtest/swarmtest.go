@@ -71,6 +71,12 @@ func (c *Conn) Trips(at, server, client float64) {
 	c.Emit(at, events.FromClient, &events.TCPRTT{Of: events.RTTAck, RTT: events.Duration(client * 1e9)})
 }
 
+// Ack is the ACK of that side to what the other said in that frame, trip seconds
+// before.
+func (c *Conn) Ack(at float64, from events.Dir, frame uint64, trip float64) {
+	c.Emit(at, from, &events.TCPRTT{Of: events.RTTData, SegmentFrame: frame, RTT: events.Duration(trip * 1e9), Exact: true})
+}
+
 // Hello are the handshakes of both sides.
 func (c *Conn) Hello(at float64) {
 	c.Greet(at, events.FromClient)
@@ -93,8 +99,8 @@ func (c *Conn) Say(at float64, from events.Dir, what string) uint64 {
 }
 
 // Bitfield says which pieces there are, in hex.
-func (c *Conn) Bitfield(at float64, from events.Dir, pieces string) {
-	c.Emit(at, from, &events.BitTorrentMessage{Type: "bitfield", Pieces: pieces, InfoHash: c.Hash, Complete: true})
+func (c *Conn) Bitfield(at float64, from events.Dir, pieces string) uint64 {
+	return c.Emit(at, from, &events.BitTorrentMessage{Type: "bitfield", Pieces: pieces, InfoHash: c.Hash, Complete: true})
 }
 
 // Have says that there is a piece more.
@@ -126,8 +132,13 @@ func (s *Swarm) In() []*events.Event {
 			list[k], list[k-1] = list[k-1], list[k]
 		}
 	}
+	frames := map[uint64]uint64{}
 	for i, e := range list {
+		frames[e.Pos.Frame] = uint64(i + 1)
 		e.Pos.Frame = uint64(i + 1)
+		if r, ok := e.Body.(*events.TCPRTT); ok {
+			r.SegmentFrame = frames[r.SegmentFrame]
+		}
 	}
 	return list
 }
