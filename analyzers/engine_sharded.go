@@ -2,7 +2,6 @@ package analyzers
 
 import (
 	"math/bits"
-	"sync"
 
 	"github.com/wiretale/wiretale/events"
 )
@@ -24,9 +23,6 @@ type visit struct {
 	question uint32
 }
 
-// small is the number of events from which goroutines are worth their start.
-const small = 128
-
 // NewSharded is an engine for n goroutines. They live only while Step runs.
 func NewSharded(qs []Question, o Options, n int) Engine {
 	n = max(n, 1)
@@ -46,12 +42,12 @@ func NewSharded(qs []Question, o Options, n int) Engine {
 
 func (s *sharded) Step(evs []*events.Event, frame uint64, out func([]Row)) {
 	n := len(s.shards)
-	each := s.together
+	each := atOnce
 	if len(evs) < small {
-		each = s.inTurn
+		each = inTurn
 	}
-	each(func(c int) { s.spread(c, evs, len(evs)*c/n, len(evs)*(c+1)/n) })
-	each(func(shard int) {
+	each(n, func(c int) { s.spread(c, evs, len(evs)*c/n, len(evs)*(c+1)/n) })
+	each(n, func(shard int) {
 		rs := s.shards[shard]
 		for c := range n {
 			for _, v := range s.parts[c][shard] {
@@ -85,17 +81,8 @@ func (s *sharded) spread(chunk int, evs []*events.Event, from, to int) {
 	}
 }
 
-func (s *sharded) together(do func(int)) {
-	var wg sync.WaitGroup
-	for i := 1; i < len(s.shards); i++ {
-		wg.Go(func() { do(i) })
-	}
-	do(0)
-	wg.Wait()
-}
-
-func (s *sharded) inTurn(do func(int)) {
-	for i := range s.shards {
+func inTurn(n int, do func(int)) {
+	for i := range n {
 		do(i)
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -134,7 +135,7 @@ func answer(e Engine, batches [][]*events.Event) []Row {
 	return rows
 }
 
-// Serial and sharded engines agree, at any limit, on every row and its place.
+// All engines agree, at any limit, on every row and its place.
 func TestEnginesAgree(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		idle := func(name string) time.Duration {
@@ -151,6 +152,10 @@ func TestEnginesAgree(t *testing.T) {
 		batches := some(t)
 		want := answer(NewSerial(qs, o), batches)
 		got := answer(NewSharded(qs, o, rapid.IntRange(1, 9).Draw(t, "shards")), batches)
+		if d := gocmp.Diff(want, got); d != "" {
+			t.Fatal(d)
+		}
+		got = answer(NewParallel(qs, o, rapid.IntRange(1, 4).Draw(t, "goroutines")), batches)
 		if d := gocmp.Diff(want, got); d != "" {
 			t.Fatal(d)
 		}
@@ -276,4 +281,36 @@ func TestKeysEnd(t *testing.T) {
 	if r.nodes > 1 || r.wheel.len > 2048 {
 		t.Errorf("%d nodes, %d entries in the wheel", r.nodes, r.wheel.len)
 	}
+}
+
+// A fault of one question, on whichever goroutine, is a panic of the caller.
+func TestParallelFault(t *testing.T) {
+	broken := func(o Options) Runner {
+		f := faulty{count{kind: events.KindTCPRTT}}
+		return Runs("faulty", o, f)
+	}
+	var qs []Question
+	for range 4 {
+		qs = append(qs, question("count", count{kind: events.KindTCPRTT}), Question{Name: "faulty", New: broken})
+	}
+	var evs []*events.Event
+	for i := range 2 * small {
+		evs = append(evs, &events.Event{Pos: events.Pos{Frame: uint64(i + 1)}, Body: &events.TCPRTT{}})
+	}
+	defer func() {
+		if x := fmt.Sprint(recover()); !strings.Contains(x, "frame 200") || !strings.Contains(x, "faulty.Step(") {
+			t.Errorf("the caller got %.2000q, not the fault and its place", x)
+		}
+	}()
+	NewParallel(qs, Options{}, 3).Step(evs, 2*small, func([]Row) {})
+	t.Error("no panic")
+}
+
+type faulty struct{ count }
+
+func (f faulty) Step(k events.StreamKey, s *counted, e *events.Event, emit Emit) {
+	if e.Pos.Frame == 200 {
+		panic("frame 200")
+	}
+	f.count.Step(k, s, e, emit)
 }

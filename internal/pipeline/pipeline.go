@@ -95,7 +95,7 @@ func Run(ctx context.Context, c Config) (Stats, error) {
 	want := c.Want
 	var engine analyzers.Engine
 	if len(c.Questions) > 0 {
-		engine = analyzers.NewSerial(c.Questions, analyzers.Options{Limits: &c.Limits, AccessLink: c.AccessLink, TrustAnchors: c.TrustAnchors})
+		engine = analyzers.NewParallel(c.Questions, analyzers.Options{Limits: &c.Limits, AccessLink: c.AccessLink, TrustAnchors: c.TrustAnchors}, runtime.GOMAXPROCS(0))
 		want = want.Or(engine.Want())
 	}
 	d, workers := flows.NewDispatcher(&flows.Config{
