@@ -143,6 +143,17 @@ type Env struct {
 	Hint        any
 	// Want are the kinds that somebody listens to; others need not be made.
 	Want *events.KindSet
+	// Batch is where the decoder is now; pooled bodies are made of the memory
+	// of its slot. nil: of memory that is not used again.
+	Batch *Batch
+}
+
+// Batch says when memory of pooled bodies may be used again: what was emitted
+// in a slot is not looked at any more when that slot comes with another
+// number. There are a few slots, numbered from 0.
+type Batch struct {
+	Slot   int
+	Number uint64
 }
 
 // Verdict is what a Probe thinks.

@@ -3,8 +3,9 @@ package events
 // DNSMessage is one DNS message (RFC 1035 section 4), over UDP or TCP, also
 // mDNS (RFC 6762) and LLMNR (RFC 4795). Names are in presentation form with a
 // trailing dot ("example.com."); texts are as in RFC 1035 section 5.1.
-// Its texts share memory with those of other messages: clone what is kept.
-// A section that was cut off or is malformed is nil from there on.
+// A section that was cut off or is malformed is nil from there on. Pooled; its
+// texts are not, but share memory with those of other messages: clone what is
+// kept.
 type DNSMessage struct {
 	ID         uint16        `json:"id"`
 	Response   bool          `json:"response"`

@@ -7,6 +7,7 @@ package events
 
 import (
 	"net/netip"
+	"slices"
 	"strconv"
 	"time"
 )
@@ -152,6 +153,33 @@ type Event struct {
 	Truncated bool   // a field was not captured and is left out
 	Layer     string // path from the flow to the speaker: "tcp/tls/http2"
 	Body      Body
+}
+
+// Keep is a copy of e that may be kept.
+func (e *Event) Keep() *Event {
+	c := *e
+	if b, ok := e.Body.(pooled); ok {
+		c.Body = b.keep()
+	}
+	return &c
+}
+
+// pooled is a Body that is used again.
+type pooled interface{ keep() Body }
+
+func (b *TCPRTT) keep() Body    { c := *b; return &c }
+func (b *FlowBytes) keep() Body { c := *b; return &c }
+func (b *FlowEnd) keep() Body   { c := *b; return &c }
+
+func (b *DNSMessage) keep() Body {
+	c := *b
+	c.Question = slices.Clone(c.Question)
+	c.Answer, c.Authority, c.Additional = slices.Clone(c.Answer), slices.Clone(c.Authority), slices.Clone(c.Additional)
+	if c.EDNS != nil {
+		e := *c.EDNS
+		c.EDNS = &e
+	}
+	return &c
 }
 
 // StreamKey names one conversation of a capture: comparable, 8 bytes.

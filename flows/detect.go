@@ -116,7 +116,7 @@ func (n *node) choose(i int, by string, ph phase) {
 		n.want = onTrial
 		want = &n.want
 	}
-	n.stream = p.Stream(decoders.Env{Limits: n.w.limits, Hash: n.w.cfg.Hash, ShowSecrets: n.w.cfg.ShowSecrets, Flow: n.r.flow(), Stream: n.r.stream, Hint: n.hint, Want: want})
+	n.stream = p.Stream(decoders.Env{Limits: n.w.limits, Hash: n.w.cfg.Hash, ShowSecrets: n.w.cfg.ShowSecrets, Flow: n.r.flow(), Stream: n.r.stream, Hint: n.hint, Want: want, Batch: &n.w.batch})
 }
 
 // onTrial are all kinds but those that carry what was carried: they cost as

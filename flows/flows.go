@@ -44,6 +44,9 @@ type Stats struct {
 // Workers, read by the merger, then used again.
 type Work struct {
 	Batch *capture.Batch
+	// Slot tells apart the Works of one run that are on their way at once,
+	// from 0.
+	Slot int
 	// Frame and Time are those of the last packet dispatched so far.
 	Frame uint64
 	Time  events.Time

@@ -125,19 +125,7 @@ func play(t interface{ Errorf(string, ...any) }, pkts []capture.Packet, workers,
 			x.Run(w)
 		}
 		for _, e := range m.Merge(w) {
-			c := *e
-			switch b := e.Body.(type) {
-			case *events.TCPRTT:
-				v := *b
-				c.Body = &v
-			case *events.FlowBytes:
-				v := *b
-				c.Body = &v
-			case *events.FlowEnd:
-				v := *b
-				c.Body = &v
-			}
-			evs = append(evs, c)
+			evs = append(evs, *e.Keep())
 		}
 	}
 	for i := 0; i < len(pkts); i += batch {

@@ -43,6 +43,7 @@ type Worker struct {
 	op      *op       // being worked on
 	resumed *pastFlow // what op goes on with
 	lossy   uint64    // the frame before which the capture lost packets last
+	batch   decoders.Batch
 	layers  layerNames
 
 	tcp       []*tcpConn
@@ -73,6 +74,8 @@ func newWorker(c *Config, id int) *Worker {
 // Run does this worker's part of a batch.
 func (w *Worker) Run(work *Work) {
 	w.out, w.records = &work.out[w.id], work.records
+	w.batch.Slot = work.Slot
+	w.batch.Number++
 	ops := work.ops[w.id]
 	for i := range ops {
 		o := &ops[i]

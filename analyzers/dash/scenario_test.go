@@ -26,8 +26,7 @@ func documents(t *testing.T, r *replaytest.Recording) []*events.Event {
 		Paths: []string{r.File}, Limits: events.DefaultLimits(), ShowSecrets: true, Workers: 1, Want: want,
 		Events: func(evs []*events.Event) error {
 			for _, e := range evs {
-				c := *e
-				out = append(out, &c)
+				out = append(out, e.Keep())
 			}
 			return nil
 		},

@@ -119,16 +119,7 @@ func run(en analyzers.Engine, evs []*events.Event, ends []int) []analyzers.Row {
 func copies(evs []*events.Event) []*events.Event {
 	out := make([]*events.Event, len(evs))
 	for i, e := range evs {
-		c := *e
-		switch b := e.Body.(type) {
-		case *events.TCPRTT:
-			d := *b
-			c.Body = &d
-		case *events.FlowBytes:
-			d := *b
-			c.Body = &d
-		}
-		out[i] = &c
+		out[i] = e.Keep()
 	}
 	return out
 }
@@ -140,6 +131,21 @@ func spoil(evs []*events.Event) {
 			*b = events.TCPRTT{RTT: -1 << 60, SegmentFrame: 1 << 60}
 		case *events.FlowBytes:
 			*b = events.FlowBytes{Second: -1 << 60, Protocol: "spoilt"}
+		case *events.FlowEnd:
+			*b = events.FlowEnd{Protocol: "spoilt", ClientBytes: 1 << 60, ServerBytes: 1 << 60}
+		case *events.DNSMessage:
+			for i := range b.Question {
+				b.Question[i] = events.DNSQuestion{Name: "spoilt.", Type: "A", Class: "CH"}
+			}
+			for _, rs := range [...][]events.DNSRecord{b.Answer, b.Authority, b.Additional} {
+				for i := range rs {
+					rs[i] = events.DNSRecord{Name: "spoilt.", Type: "A", TTL: 1 << 30, Data: "spoilt"}
+				}
+			}
+			if b.EDNS != nil {
+				*b.EDNS = events.DNSEDNS{Version: 77}
+			}
+			*b = events.DNSMessage{ID: 0xdead, Rcode: "SPOILT", Size: -1}
 		}
 		*e = events.Event{}
 	}

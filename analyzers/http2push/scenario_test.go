@@ -55,10 +55,7 @@ func documents(t *testing.T, file string) (out []*events.Event) {
 		Paths: []string{file}, Limits: events.DefaultLimits(), Workers: 1, Want: events.SetOf(http2push.Question.New(options()).Kinds()...),
 		Events: func(evs []*events.Event) error {
 			for _, e := range evs {
-				c := *e
-				if _, ok := c.Body.(*events.FlowEnd); !ok { // which is used again
-					out = append(out, &c)
-				}
+				out = append(out, e.Keep())
 			}
 			return nil
 		},

@@ -1,6 +1,7 @@
 package page
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 
@@ -41,13 +42,42 @@ type counted struct {
 	objects     int
 	connections int
 	bytes       int64
-	hosts       []string
+	hosts       []seenHost
 	frames      []uint64
 	streams     []events.StreamKey
 }
 
 // maxHosts is how many hosts are named of what is only counted.
 const maxHosts = 32
+
+// seenHost is a host and where it was seen first.
+type seenHost struct {
+	name  string
+	frame uint64
+}
+
+// host notes that something at frame was of that host.
+func (s *counted) host(name string, frame uint64) {
+	for i := range s.hosts {
+		if h := &s.hosts[i]; h.name == name {
+			h.frame = min(h.frame, frame)
+			return
+		}
+	}
+	if len(s.hosts) < maxHosts {
+		s.hosts = append(s.hosts, seenHost{strings.Clone(name), frame})
+	}
+}
+
+// names are the hosts as they came.
+func (s *counted) names() []string {
+	slices.SortStableFunc(s.hosts, func(a, b seenHost) int { return cmp.Compare(a.frame, b.frame) })
+	var names []string
+	for _, h := range s.hosts {
+		names = append(names, h.name)
+	}
+	return names
+}
 
 func (s *counted) first(frame uint64, k events.StreamKey) {
 	if len(s.frames) < analyzers.MaxFrames {

@@ -140,8 +140,8 @@ func (c *client) seal(n *conn) {
 	s := &c.sealed
 	s.connections++
 	s.first(n.hello, n.key)
-	if n.sni != "" && len(s.hosts) < maxHosts && !slices.Contains(s.hosts, n.sni) {
-		s.hosts = append(s.hosts, strings.Clone(n.sni))
+	if n.sni != "" {
+		s.host(n.sni, n.hello)
 	}
 }
 

@@ -277,9 +277,7 @@ func (c *client) drop(o *object) {
 	c.rest.objects++
 	c.rest.bytes += o.head + o.bytes
 	c.rest.first(o.requestFrame, o.key)
-	if len(c.rest.hosts) < maxHosts && !slices.Contains(c.rest.hosts, o.host) {
-		c.rest.hosts = append(c.rest.hosts, o.host)
-	}
+	c.rest.host(o.host, o.requestFrame)
 }
 
 // forget takes a page that was told out of the indexes.

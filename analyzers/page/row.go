@@ -205,6 +205,6 @@ func (c *client) tellRest(emit analyzers.Emit) {
 func (s *counted) row(c *client, w What, why string) *Value {
 	return &Value{
 		What: w, Undecided: why, Client: c.addr.String(), Objects: s.objects, Connections: s.connections, Bytes: s.bytes,
-		Names: slices.Clone(s.hosts), Limited: c.limited, Frames: analyzers.Frames(s.frames...), Filter: streamsFilter(s.streams),
+		Names: s.names(), Limited: c.limited, Frames: analyzers.Frames(s.frames...), Filter: streamsFilter(s.streams),
 	}
 }

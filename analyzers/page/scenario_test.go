@@ -24,16 +24,7 @@ func documents(t *testing.T, r *replaytest.Recording) []*events.Event {
 		Paths: []string{r.File}, Limits: events.DefaultLimits(), ShowSecrets: true, Workers: 1, Want: want,
 		Events: func(evs []*events.Event) error {
 			for _, e := range evs {
-				c := *e
-				if b, ok := e.Body.(*events.TCPRTT); ok {
-					d := *b
-					c.Body = &d
-				}
-				switch c.Body.(type) {
-				case *events.FlowEnd, *events.FlowBytes:
-					continue // used again, and of no use here
-				}
-				out = append(out, &c)
+				out = append(out, e.Keep())
 			}
 			return nil
 		},

@@ -3,47 +3,82 @@ package dns
 import (
 	"strings"
 
+	"github.com/wiretale/wiretale/decoders"
 	"github.com/wiretale/wiretale/events"
 )
 
 // memory is what messages are made of. Where many follow each other (the
-// datagrams of a worker) they share allocations: a few dozen small messages
-// stay until none of them is used any more. Nothing is used twice.
+// datagrams of a worker) their structs are used again when their batch is over,
+// and their texts, which are not, share allocations.
 type memory struct {
-	shared  bool
-	blocks  []block
-	records []events.DNSRecord
-	text    strings.Builder
+	shared bool
+	batch  *decoders.Batch // nil: nothing is used again
+	slots  []slot
+	text   strings.Builder
+}
+
+// slot is the memory of one batch.
+type slot struct {
+	number  uint64 // of the batch
+	blocks  []*[pooledBlocks]block
+	records []*[pooledRecords]events.DNSRecord
+	nblock  int
+	nrecord int
 }
 
 const (
-	sharedBlocks  = 16
-	sharedRecords = 64
+	pooledBlocks  = 64
+	pooledRecords = 256
+	mostRecords   = 16 << 10 // that a slot keeps
 	sharedText    = 4 << 10
 )
 
+// slot is that of the batch, free of what earlier ones left there.
+func (m *memory) slot() *slot {
+	for m.batch.Slot >= len(m.slots) {
+		m.slots = append(m.slots, slot{})
+	}
+	s := &m.slots[m.batch.Slot]
+	if s.number != m.batch.Number {
+		s.number, s.nblock, s.nrecord = m.batch.Number, 0, 0
+	}
+	return s
+}
+
+// block is an empty one.
 func (m *memory) block() *block {
-	if !m.shared {
+	if m.batch == nil {
 		return new(block)
 	}
-	if len(m.blocks) == 0 {
-		m.blocks = make([]block, sharedBlocks)
+	s := m.slot()
+	c := s.nblock / pooledBlocks
+	if c == len(s.blocks) {
+		s.blocks = append(s.blocks, new([pooledBlocks]block))
 	}
-	b := &m.blocks[0]
-	m.blocks = m.blocks[1:]
+	b := &s.blocks[c][s.nblock%pooledBlocks]
+	s.nblock++
+	*b = block{}
 	return b
 }
 
+// recordsOf are n records, to be written in full.
 func (m *memory) recordsOf(n int) []events.DNSRecord {
-	if !m.shared || n > sharedRecords/4 {
+	if m.batch == nil || n > pooledRecords/4 {
 		return make([]events.DNSRecord, n)
 	}
-	if len(m.records) < n {
-		m.records = make([]events.DNSRecord, sharedRecords)
+	s := m.slot()
+	if room := pooledRecords - s.nrecord%pooledRecords; n > room {
+		s.nrecord += room
 	}
-	rs := m.records[:n:n]
-	m.records = m.records[n:]
-	return rs
+	if s.nrecord >= mostRecords {
+		return make([]events.DNSRecord, n)
+	}
+	c, at := s.nrecord/pooledRecords, s.nrecord%pooledRecords
+	if c == len(s.records) {
+		s.records = append(s.records, new([pooledRecords]events.DNSRecord))
+	}
+	s.nrecord += n
+	return s.records[c][at : at+n : at+n]
 }
 
 func (m *memory) textOf(b []byte) string {

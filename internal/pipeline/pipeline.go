@@ -109,8 +109,10 @@ func Run(ctx context.Context, c Config) (Stats, error) {
 	}
 	r := &run{Config: c, engine: engine, src: src, cancel: cancel,
 		free: make(chan *job, inFlight), order: make(chan *job, inFlight)}
-	for range inFlight {
-		r.free <- &job{Work: flows.NewWork(c.Workers)}
+	for i := range inFlight {
+		w := flows.NewWork(c.Workers)
+		w.Slot = i
+		r.free <- &job{Work: w}
 	}
 	var wg sync.WaitGroup
 	for _, w := range workers {
