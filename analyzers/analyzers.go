@@ -71,6 +71,13 @@ type Dropper interface {
 	Dropped(from, to events.Time)
 }
 
+// Reuser may be implemented by a Fold that makes many rows.
+type Reuser interface {
+	// Reuse gives back the value of a row that nobody looks at any more. No
+	// other call of the fold is under way.
+	Reuse(value any)
+}
+
 // Options are what a user may set for questions.
 type Options struct {
 	Limits *events.Limits

@@ -25,6 +25,9 @@ type Engine interface {
 	// Dropped says that the capture lost packets between the times from and to,
 	// before the events that come next.
 	Dropped(from, to events.Time)
+	// Reuse takes rows that nobody looks at any more, with their values. Who
+	// keeps values does not call it.
+	Reuse(rows []Row)
 	// Close closes every key and gives the rest of the rows.
 	Close(frame uint64, now events.Time, out func([]Row))
 }
@@ -100,6 +103,7 @@ type desk struct {
 	order   []int32
 	runs    [][]ranked // of each runner that has some, and what was held
 	rows    []Row
+	reusers map[string]Reuser // by question
 	lasts   []events.Pos
 }
 
@@ -109,6 +113,7 @@ func (d *desk) init(qs []Question, o Options, n int) {
 		o.Limits = &l
 	}
 	d.limit = max(o.Limits.FoldKeys, 1)
+	d.reusers = map[string]Reuser{}
 	d.reached = make([]LimitReached, len(qs))
 	d.shards = make([][]Runner, n)
 	for s := range d.shards {
@@ -120,6 +125,9 @@ func (d *desk) init(qs []Question, o Options, n int) {
 	for i, q := range qs {
 		d.names = append(d.names, q.Name)
 		d.want = d.want.Or(events.SetOf(d.shards[0][i].Kinds()...))
+		if r := d.shards[0][i].reuser(); r != nil {
+			d.reusers[q.Name] = r
+		}
 	}
 }
 
@@ -144,6 +152,15 @@ func (d *desk) Dropped(from, to events.Time) {
 	for _, s := range d.shards {
 		for _, r := range s {
 			r.dropped(from, to)
+		}
+	}
+}
+
+// Reuse is that of Engine. What one shard made serves another as well.
+func (d *desk) Reuse(rows []Row) {
+	for i := range rows {
+		if r := d.reusers[rows[i].Analysis]; r != nil {
+			r.Reuse(rows[i].Value)
 		}
 	}
 }

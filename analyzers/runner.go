@@ -32,6 +32,8 @@ type Runner interface {
 	closeAll(batch uint64, frame uint64, now events.Time)
 	// dropped tells the fold, if it wants to know (Dropper).
 	dropped(from, to events.Time)
+	// reuser is the fold, if it uses rows again, or nil.
+	reuser() Reuser
 	// lasts appends the position of the last event of each key.
 	lasts(to []events.Pos) []events.Pos
 	// evict closes the keys whose last event is not after cut.
@@ -109,6 +111,11 @@ func (r *runner[K, S]) dropped(from, to events.Time) {
 	if d, ok := r.fold.(Dropper); ok {
 		d.Dropped(from, to)
 	}
+}
+
+func (r *runner[K, S]) reuser() Reuser {
+	f, _ := r.fold.(Reuser)
+	return f
 }
 
 func (r *runner[K, S]) Kinds() []events.Kind { return r.fold.Kinds() }

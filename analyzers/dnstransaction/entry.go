@@ -161,20 +161,28 @@ type store struct {
 	questions hashIndex
 	words     words
 	texts     addrTexts
-	blank     []Transaction   // rows not given out yet
+	blank     []*Transaction  // rows to be made, or made again
 	rowText   strings.Builder // the texts of rows, many in one allocation
 }
 
-// transaction is a new row. Rows are made in blocks: each is looked at once,
+// transaction is an empty row. Rows are made in blocks: each is looked at once,
 // soon, and all of a block go together.
 func (s *store) transaction() *Transaction {
-	if len(s.blank) == 0 {
-		s.blank = make([]Transaction, 8)
+	if n := len(s.blank); n > 0 {
+		v := s.blank[n-1]
+		s.blank = s.blank[:n-1]
+		*v = Transaction{}
+		return v
 	}
-	v := &s.blank[0]
-	s.blank = s.blank[1:]
-	return v
+	block := new([8]Transaction)
+	for i := 1; i < len(block); i++ {
+		s.blank = append(s.blank, &block[i])
+	}
+	return &block[0]
 }
+
+// Reuse is that of analyzers.Reuser.
+func (f *fold) Reuse(v any) { f.blank = append(f.blank, v.(*Transaction)) }
 
 // text is b as a string.
 func (s *store) text(b []byte) string {

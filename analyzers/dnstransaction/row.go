@@ -28,7 +28,7 @@ func (f *fold) finish(t *table, i int32, emit analyzers.Emit) {
 		c = en.plain()
 	}
 	v := t.transaction()
-	// Field by field: what is made in a block is zero, and is not to be copied.
+	// Field by field: it is zero, and is not to be copied.
 	v.Protocol, v.Transport, v.Stream, v.ID = kindNames[en.kind], events.TransportName(en.proto), en.stream, en.id
 	v.Type, v.Class = t.words.text(en.typ), t.words.text(en.class)
 	v.QueryFrame, v.QueryBytes, v.Truncated = en.frame, int(en.queryBytes), en.truncated

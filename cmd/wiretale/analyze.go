@@ -104,6 +104,7 @@ func questions(names []string) ([]analyzers.Question, error) {
 // rows prints the answers as JSON lines.
 func (c *call) rows(p pipeline.Config, objects *objects) error {
 	lines := report.NewRowLines(c.stdout)
+	p.Lent = true
 	p.Rows = func(rows []analyzers.Row) error {
 		for i := range rows {
 			if err := lines.Row(&rows[i]); err != nil {

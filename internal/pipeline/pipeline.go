@@ -46,6 +46,8 @@ type Config struct {
 	// TrustAnchors are for dnssec; none: those of the root.
 	TrustAnchors []string
 	Rows         func(rows []analyzers.Row) error
+	// Lent: Rows keeps no value of a row either.
+	Lent bool
 
 	// Start is called once, before all others, with the time of the first
 	// packet: from it relative times are counted, as in Wireshark.
@@ -244,6 +246,9 @@ func (r *run) write() error {
 	var packets uint64
 	last := time.Now()
 	rows := newRowWriter(r.Rows)
+	if r.Lent && r.engine != nil {
+		rows.over = r.engine.Reuse
+	}
 	// answer runs the engine, whose faults are faults of wiretale.
 	answer := func(f func()) {
 		if fault := safely(frame, func() error { f(); return nil }); fault != nil {
@@ -309,6 +314,7 @@ type rowWriter struct {
 	full, empty chan []analyzers.Row
 	err         atomic.Pointer[error]
 	done        chan struct{}
+	over        func([]analyzers.Row) // takes rows that were handed on
 }
 
 func newRowWriter(to func([]analyzers.Row) error) *rowWriter {
@@ -321,7 +327,6 @@ func newRowWriter(to func([]analyzers.Row) error) *rowWriter {
 					w.err.Store(&err)
 				}
 			}
-			clear(rows)
 			select {
 			case w.empty <- rows:
 			default:
@@ -339,6 +344,10 @@ func (w *rowWriter) add(rows []analyzers.Row) {
 	var buf []analyzers.Row
 	select {
 	case buf = <-w.empty:
+		if w.over != nil {
+			w.over(buf)
+		}
+		clear(buf)
 	default:
 	}
 	w.full <- append(buf[:0], rows...)
