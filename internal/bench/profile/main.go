@@ -92,6 +92,7 @@ func run(cpu, heap string, at uint64, decode, summed bool, workers int, asked []
 			return nil
 		}
 	} else {
+		c.Lent = true
 		lines := report.NewRowLines(w)
 		c.Questions, c.Rows = asked, func(rows []analyzers.Row) error {
 			for i := range rows {
