@@ -181,8 +181,15 @@ func (s *store) transaction() *Transaction {
 	return &block[0]
 }
 
+// mostBlank is how many rows are kept to be made again.
+const mostBlank = 1 << 14
+
 // Reuse is that of analyzers.Reuser.
-func (f *fold) Reuse(v any) { f.blank = append(f.blank, v.(*Transaction)) }
+func (f *fold) Reuse(v any) {
+	if len(f.blank) < mostBlank {
+		f.blank = append(f.blank, v.(*Transaction))
+	}
+}
 
 // text is b as a string.
 func (s *store) text(b []byte) string {

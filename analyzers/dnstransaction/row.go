@@ -189,7 +189,8 @@ func (v *Transaction) mismatchedID() bool {
 // unasked gives out the row of an answer without a query: the query was not
 // captured, or was never sent.
 func (f *fold) unasked(t *table, e *events.Event, m *events.DNSMessage, q *asked, from, to end, emit analyzers.Emit) {
-	v := &Transaction{
+	v := t.transaction()
+	*v = Transaction{
 		Status: Undecided, Reason: reasonNoQuery,
 		Protocol: kindNames[t.key.kind], Transport: events.TransportName(e.Flow.Proto), Stream: e.Stream, ID: m.ID,
 		Type: t.words.text(q.typ), Class: t.words.text(q.class), Rcode: t.words.text(t.words.of(m.Rcode)),

@@ -351,6 +351,33 @@ func queries(n int) []byte {
 	return pcapOf(ps...)
 }
 
+// Rows whose memory is used again are the rows that may be kept.
+func TestLent(t *testing.T) {
+	var ps []capture.Packet
+	for i := range 10_000 {
+		for dir, p := range dnsTalk() {
+			binary.BigEndian.PutUint16(p.Data[20+2*dir:], uint16(1024+i%60000))
+			binary.BigEndian.PutUint16(p.Data[28:], uint16(i))
+			if i%7 > 0 || dir == 0 { // some have no answer
+				ps = append(ps, p)
+			}
+		}
+	}
+	b := pcapOf(ps...)
+	var kept, lent bytes.Buffer
+	c := all(Config{Paths: []string{"-"}, Stdin: bytes.NewReader(b), Workers: 1})
+	if _, err := record(t.Context(), c, io.Discard, &kept); err != nil {
+		t.Fatal(err)
+	}
+	c.Stdin, c.Lent = bytes.NewReader(b), true
+	if _, err := record(t.Context(), c, io.Discard, &lent); err != nil {
+		t.Fatal(err)
+	}
+	if n := bytes.Count(kept.Bytes(), []byte(`"dns.transaction"`)); n < 5000 || !bytes.Equal(kept.Bytes(), lent.Bytes()) {
+		t.Errorf("%d transactions; %d bytes kept, %d lent", n, kept.Len(), lent.Len())
+	}
+}
+
 // Who cancels gets the answers up to there, then the error.
 func TestCancelled(t *testing.T) {
 	const n = 100_000
