@@ -148,14 +148,6 @@ type Env struct {
 	Batch *Batch
 }
 
-// Batch says when memory of pooled bodies may be used again: what was emitted
-// in a slot is not looked at any more when that slot comes with another
-// number. There are a few slots, numbered from 0.
-type Batch struct {
-	Slot   int
-	Number uint64
-}
-
 // Verdict is what a Probe thinks.
 type Verdict uint8
 

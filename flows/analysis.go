@@ -213,7 +213,7 @@ func (w *Worker) sample(r *record, o *op, u *unacked, from events.Dir, exact, sa
 		}
 		return
 	}
-	s := w.out.rtt.get()
+	s := w.out.rtt.Get()
 	*s = events.TCPRTT{Of: events.RTTData, RTT: o.time.Sub(u.time), SegmentFrame: u.frame, Exact: exact, SACK: sack}
 	if u.frame == r.conv.firstFrame || u.end == u.seq+1 {
 		c := w.tcp[r.conv.heavy-1]

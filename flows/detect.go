@@ -110,13 +110,14 @@ func (n *node) choose(i int, by string, ph phase) {
 	p := &n.w.protos[i]
 	n.proto, n.by, n.phase = i, by, ph
 	n.layer = n.w.layers.join(n.path, p.Name)
-	want := &n.w.cfg.Want
+	env := n.w.env()
+	env.Flow, env.Stream, env.Hint = n.r.flow(), n.r.stream, n.hint
 	if ph == trial {
 		// What it is must not depend on what somebody wants to hear of it.
 		n.want = onTrial
-		want = &n.want
+		env.Want = &n.want
 	}
-	n.stream = p.Stream(decoders.Env{Limits: n.w.limits, Hash: n.w.cfg.Hash, ShowSecrets: n.w.cfg.ShowSecrets, Flow: n.r.flow(), Stream: n.r.stream, Hint: n.hint, Want: want, Batch: &n.w.batch})
+	n.stream = p.Stream(env)
 }
 
 // onTrial are all kinds but those that carry what was carried: they cost as

@@ -123,31 +123,17 @@ type op struct {
 // output gathers the events that one worker makes of one batch.
 type output struct {
 	events []events.Event
-	rtt    slab[events.TCPRTT]
-	bytes  slab[events.FlowBytes]
-	ends   slab[events.FlowEnd]
+	rtt    decoders.Slab[events.TCPRTT]
+	bytes  decoders.Slab[events.FlowBytes]
+	ends   decoders.Slab[events.FlowEnd]
 }
 
 func (o *output) reset() {
 	clear(o.events)
 	o.events = o.events[:0]
-	o.rtt.n, o.bytes.n, o.ends.n = 0, 0, 0
-}
-
-// slab hands out pooled bodies: they are borrowed until the batch is done.
-type slab[T any] struct {
-	chunks []*[256]T
-	n      int
-}
-
-func (s *slab[T]) get() *T {
-	c := s.n >> 8
-	if c == len(s.chunks) {
-		s.chunks = append(s.chunks, new([256]T))
-	}
-	p := &s.chunks[c][s.n&255]
-	s.n++
-	return p
+	o.rtt.Reset()
+	o.bytes.Reset()
+	o.ends.Reset()
 }
 
 // Merger puts the events of all workers in Pos order.

@@ -198,7 +198,7 @@ func (w *Worker) readAs(r *record, i int, by string, aloud bool, win *decoders.W
 	var dec decoders.Datagram
 	if p.Shared {
 		if w.shared[i] == nil {
-			w.shared[i] = p.Datagram(decoders.Env{Limits: w.limits, Hash: w.cfg.Hash, ShowSecrets: w.cfg.ShowSecrets, Want: &w.cfg.Want, Batch: &w.batch})
+			w.shared[i] = p.Datagram(w.env())
 		}
 		dec = w.shared[i]
 	} else {
@@ -230,7 +230,9 @@ func (u *udpConn) decoder(w *Worker, r *record, i int) decoders.Datagram {
 			return d.dec
 		}
 	}
-	dec := w.protos[i].Datagram(decoders.Env{Limits: w.limits, Hash: w.cfg.Hash, ShowSecrets: w.cfg.ShowSecrets, Flow: r.flow(), Stream: r.stream, Want: &w.cfg.Want, Batch: &w.batch})
+	env := w.env()
+	env.Flow, env.Stream = r.flow(), r.stream
+	dec := w.protos[i].Datagram(env)
 	u.decs = append(u.decs, udpDecoder{i, dec})
 	return dec
 }

@@ -71,6 +71,11 @@ func newWorker(c *Config, id int) *Worker {
 	return w
 }
 
+// env is what every decoder of this worker is born with.
+func (w *Worker) env() decoders.Env {
+	return decoders.Env{Limits: w.limits, Hash: w.cfg.Hash, ShowSecrets: w.cfg.ShowSecrets, Want: &w.cfg.Want, Batch: &w.batch}
+}
+
 // Run does this worker's part of a batch.
 func (w *Worker) Run(work *Work) {
 	w.out, w.records = &work.out[w.id], work.records
@@ -166,7 +171,7 @@ func (w *Worker) part(r *record) {
 		return
 	}
 	if w.cfg.Want.Has(events.KindFlowBytes) {
-		b := w.out.bytes.get()
+		b := w.out.bytes.Get()
 		cl, sv := c.dir(events.FromClient), c.dir(events.FromServer)
 		*b = events.FlowBytes{Second: c.second, Protocol: w.protocol(r), WireBytes: uint64(c.partWire),
 			ClientPackets: c.partPackets[cl], ClientBytes: uint64(c.partBytes[cl]),
@@ -249,7 +254,7 @@ func (w *Worker) endFlow(o *op) {
 	w.part(r)
 	if w.cfg.Want.Has(events.KindFlowEnd) {
 		cl, sv := c.dir(events.FromClient), c.dir(events.FromServer)
-		b := w.out.ends.get()
+		b := w.out.ends.Get()
 		*b = events.FlowEnd{
 			Why: why, Protocol: w.protocol(r), Encrypted: c.flags&cvEncrypted != 0,
 			ClientPackets: uint64(c.packets[cl]), ClientBytes: c.bytes[cl],

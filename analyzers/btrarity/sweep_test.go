@@ -15,7 +15,7 @@ import (
 // first for a piece, too: where a request is sent again, the capture may not
 // have the one that was lost in front of it, and so another moment. So it is
 // with how rare the piece was to it then: exact, or said to be unsure, for a
-// have came in that very moment.
+// have came in that very moment; of all, 95 in 100 are exact.
 func TestSweep(t *testing.T) {
 	replaytest.Sweep(t, func(t *testing.T, p replaytest.Point, row *replaytest.Row) {
 		for _, name := range []string{"bt-swarm", "bt-free-rider"} {
@@ -35,7 +35,7 @@ func checkLogs(t *testing.T, r *replaytest.Recording, row *replaytest.Row, stric
 	for _, p := range r.Truth.Peers {
 		had[p.Host] = append(had[p.Host], p.Pieces)
 	}
-	weighed, unsure, wrong := 0, 0, 0
+	weighed, unsure, wrong, surely := 0, 0, 0, 0
 	for host, want := range had {
 		v := peers[host]
 		if v == nil {
@@ -92,27 +92,30 @@ func checkLogs(t *testing.T, r *replaytest.Recording, row *replaytest.Row, stric
 					}
 				}
 			}
+			weighed++
+			if q.Candidates != candidates || q.Copies != copies || q.Rarer != rarer || q.Equal != equal {
+				off = 1
+				wrong++
+			}
 			if q.Unsure {
 				row.Same("sure of its rank", 1, 1)
 				unsure++
 				continue
 			}
 			row.Same("sure of its rank", 1, 0)
-			if q.Candidates != candidates || q.Copies != copies || q.Rarer != rarer || q.Equal != equal {
-				off = 1
-				wrong++
+			if off > 0 {
+				surely++
 				t.Logf("%s: frame %d: piece %d, of %d candidates with %d copies, %d rarer, %d equal; by its own log of %d with %d, %d and %d",
 					host, q.Frame, q.Piece, q.Candidates, q.Copies, q.Rarer, q.Equal, candidates, copies, rarer, equal)
 			}
-			weighed++
 			row.Same("the rank then", 1, off)
 		}
 	}
-	if strict && wrong > 0 {
-		t.Errorf("%d of %d first requests are not ranked as the peers ranked them", wrong, weighed)
+	if strict && (surely > 0 || wrong*20 > weighed) {
+		t.Errorf("%d of %d first requests are not ranked as the peers ranked them, %d of those that are sure", wrong, weighed, surely)
 	}
-	if strict && unsure*5 > weighed+unsure {
-		t.Errorf("%d of %d first requests are unsure of their rank", unsure, weighed+unsure)
+	if strict && unsure*5 > weighed {
+		t.Errorf("%d of %d first requests are unsure of their rank", unsure, weighed)
 	}
 	if len(peers) != len(had) {
 		t.Errorf("%d peers, want %d", len(peers), len(had))

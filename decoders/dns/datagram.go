@@ -18,7 +18,7 @@ var (
 type datagram struct{ u unpacker }
 
 func newDatagram(env decoders.Env) decoders.Datagram {
-	return &datagram{unpacker{limits: env.Limits, memory: memory{batch: env.Batch, shared: true}}}
+	return &datagram{unpacker{limits: env.Limits, memory: memory{batch: env.Batch}}}
 }
 
 // Packet implements decoders.Datagram.

@@ -30,9 +30,9 @@ func TestPooled(t *testing.T) {
 		batch.Slot = slot
 		batch.Number++
 		var g gathered
-		for i := range 3 * pooledBlocks {
+		for i := range 600 {
 			var rrs []string
-			for j := range i % (pooledRecords / 2) {
+			for j := range i % (2 * fewRecords) {
 				rrs = append(rrs, fmt.Sprintf("%s. %d IN A 192.0.2.%d", host, i, j))
 			}
 			if err := d.Packet(decoders.Window{Bytes: pack(t, rrs...)}, &g); err != nil {
